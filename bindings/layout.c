@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sizes and offsets as the C compiler sees them, for the KUnit test in src/kabi/bindings.rs.
+ *
+ * bindgen's own assertions compare rustc with libclang in one run. They do not notice that the C
+ * objects were compiled with other options, nor that a type was taken from kernel::bindings, where
+ * some are zero-sized stand-ins. This table does. It holds each type that Rust code embeds, creates
+ * or reads a field of.
+ */
+
+#include "bindings_helper.h"
+
+#define SIZE(type)		{ #type, sizeof(struct type) }
+#define OFFSET(type, field)	{ #type "." #field, offsetof(struct type, field) }
+
+const struct bam_dmux_layout bam_dmux_layouts[] = {
+	/* Network */
+	SIZE(net_device),
+	OFFSET(net_device, netdev_ops),
+	OFFSET(net_device, mtu),
+	OFFSET(net_device, dev),
+	OFFSET(net_device, dev_port),
+	OFFSET(net_device, watchdog_timeo),
+	SIZE(net_device_ops),
+	OFFSET(net_device_ops, ndo_start_xmit),
+	OFFSET(net_device_ops, ndo_tx_timeout),
+	OFFSET(net_device_ops, ndo_get_stats64),
+	SIZE(napi_struct),
+	SIZE(rtnl_link_stats64),
+	OFFSET(rtnl_link_stats64, rx_over_errors),
+	SIZE(device_type),
+	SIZE(sk_buff),
+	OFFSET(sk_buff, len),
+	SIZE(bam_dmux_netdev_priv),
+	{ "spinlock_t", sizeof(spinlock_t) },
+
+	/* End of table */
+	{ NULL, 0 },
+};
