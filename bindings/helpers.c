@@ -30,6 +30,11 @@ int bam_dmux_helper_spin_trylock_bh(spinlock_t *lock)
 	return spin_trylock_bh(lock);
 }
 
+bool bam_dmux_helper_in_softirq(void)
+{
+	return in_softirq();
+}
+
 /* --- sk_buff --- */
 
 unsigned char *bam_dmux_helper_skb_data(const struct sk_buff *skb)

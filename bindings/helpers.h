@@ -29,6 +29,8 @@ extern const struct bam_dmux_layout bam_dmux_layouts[];
 void bam_dmux_helper_spin_lock_bh(spinlock_t *lock);
 void bam_dmux_helper_spin_unlock_bh(spinlock_t *lock);
 int bam_dmux_helper_spin_trylock_bh(spinlock_t *lock);
+/* True in a softirq and while softirqs are disabled. */
+bool bam_dmux_helper_in_softirq(void);
 
 /* --- sk_buff --- */
 

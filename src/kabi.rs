@@ -13,7 +13,9 @@
 //! | [`napi`] | NAPI on a dummy network device, GRO |
 //! | [`sync`] | spin locks that also exclude softirqs, expedited RCU |
 #![allow(unsafe_code)]
-// A library for the driver: it may have more than the driver uses today.
-#![allow(dead_code)]
+// A library for the driver, with the visibilities of `rust/kernel/`: it may have more than the driver
+// uses today.
+#![allow(dead_code, unreachable_pub)]
 
 mod bindings;
+pub(crate) mod sync;
