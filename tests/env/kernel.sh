@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Stages kernel-base and kernel-debug: arm64 kernels from the fragments in
+# config/, at $CACHE/kernel/base and $CACHE/kernel/debug.
+
+# kernel_fragments NAME: later ones override earlier ones.
+kernel_fragments() {
+	case $1 in
+	base) printf '%s\n' base.config ;;
+	debug) printf '%s\n' base.config debug.config ;;
+	*) die "there is no kernel '$1': base and debug are what there is" ;;
+	esac
+}
+
+# About how many objects there are to build: for the progress report only.
+kernel_objects() {
+	case $1 in
+	base) echo 1150 ;;
+	debug) echo 1180 ;;
+	esac
+}
+
+kernel_key() {
+	local fragments
+	mapfile -t fragments < <(kernel_fragments "$1")
+	(
+		cd "$ENV_DIR/config" && cat "${fragments[@]}" "$CACHE/root.versions" \
+			"$ENV_DIR/kernel.sh" "$ENV_DIR/check-config"
+	) | hash_of kernel "$1"
+}
+
+kernel_make() {
+	"$ENV_DIR/enter" --dir /cache/kernel/src make O="/cache/kernel/$1" ARCH=arm64 LLVM=1 \
+		KBUILD_BUILD_USER=bam-dmux KBUILD_BUILD_HOST=bam-dmux "${@:2}"
+}
+
+configure_kernel() {
+	set -e
+	local name=$1 dir=$CACHE/kernel/$1 fragments
+	mapfile -t fragments < <(kernel_fragments "$name" | sed 's,^,/src/tests/env/config/,')
+	mkdir -p "$dir"
+	kernel_make "$name" -s tinyconfig
+	"$ENV_DIR/enter" --dir /cache/kernel/src scripts/kconfig/merge_config.sh -m \
+		-O "/cache/kernel/$name" "/cache/kernel/$name/.config" "${fragments[@]}"
+	kernel_make "$name" -s olddefconfig
+	"$ENV_DIR/enter" /src/tests/env/check-config "/cache/kernel/$name/.config" "${fragments[@]}"
+}
+
+compile_kernel() {
+	set -e
+	kernel_make "$1" -j"$JOBS" Image modules
+}
+
+progress_base() {
+	progress_objects "$1" base
+}
+
+progress_debug() {
+	progress_objects "$1" debug
+}
+
+progress_objects() {
+	printf '%s of about %s objects' \
+		"$(grep -cE '^  (CC|AS|RUSTC)( \[M\])?  ' "$1" || true)" "$(kernel_objects "$2")"
+}
+
+stage_kernel() {
+	local name=$1 dir=$CACHE/kernel/$1 key versions
+	key=$(kernel_key "$name")
+	if stage_is_current "kernel-$name" "$key"; then
+		return
+	fi
+	say "$STEP kernel $name, into $dir"
+	stage_begin "kernel-$name"
+	# Objects of another compiler or source are not to be trusted; after a
+	# change of the configuration the kernel's own build knows what to redo.
+	versions=$(hash_of versions <"$CACHE/root.versions")
+	if [ "$(cat "$dir/.bam-dmux-versions" 2>/dev/null)" != "$versions" ]; then
+		rm -rf "$dir"
+	fi
+	run_logged "kernel-$name-config" progress_last_line configure_kernel "$name" || exit 1
+	printf '%s\n' "$versions" >"$dir/.bam-dmux-versions"
+	run_logged "kernel-$name" "progress_$name" compile_kernel "$name" || exit 1
+	stage_done "kernel-$name" "$key"
+}
