@@ -5,6 +5,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <linux/ratelimit.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
@@ -12,6 +13,13 @@
 #include <net/netdev_queues.h>
 
 #include "helpers.h"
+
+/* --- Rate limits --- */
+
+void bam_dmux_helper_ratelimit_init(struct ratelimit_state *rs)
+{
+	ratelimit_default_init(rs);
+}
 
 /* --- Locks --- */
 

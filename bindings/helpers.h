@@ -12,6 +12,7 @@
 #define BAM_DMUX_HELPERS_H
 
 #include <linux/netdevice.h>
+#include <linux/ratelimit.h>
 #include <linux/skbuff.h>
 
 /* --- Layout check (layout.c, only with CONFIG_BAM_DMUX_KUNIT_TEST) --- */
@@ -23,6 +24,10 @@ struct bam_dmux_layout {
 };
 
 extern const struct bam_dmux_layout bam_dmux_layouts[];
+
+/* --- Rate limits --- */
+
+void bam_dmux_helper_ratelimit_init(struct ratelimit_state *rs);
 
 /* --- Locks --- */
 

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the callbacks of one BAM-DMUX device share.
+//!
+//! Interrupts, DMA completions, NAPI, runtime PM, works and network interfaces all end up at one
+//! [`Dmux`]. It owns the parts and hands events from one to the other; what an event means is
+//! decided in the parts.
+//!
+//! # Life
+//!
+//! [`Dmux::start`] makes it live, [`Dmux::stop`] leaves nothing behind that could still call in:
+//! interfaces first (no more frames from above), then the link (no more frames from the modem),
+//! then NAPI and the works. References between the parts form circles while the device is live
+//! (an interface refers to the `Dmux`, which lists the interface); `stop` breaks all of them.
+
+use kernel::{
+    device::Device,
+    fmt,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+
+use super::{
+    kabi::{
+        dmaengine::Notify,
+        impl_has_work,
+        napi::{
+            Napi,
+            Poll,
+            Poller, //
+        },
+        ratelimit::RateLimit,
+        runtime_pm::RuntimePm,
+        smsm::LineHandler,
+        work::{
+            Work,
+            WorkItem, //
+        }, //
+    },
+    link::Link,
+    ports::Ports,
+    rx::Rx,
+    stats::Counters,
+    tx::Tx, //
+};
+
+/// Interfaces to create, detach or attach.
+const WORK_PORTS: u64 = 0;
+/// Frames wait for the modem to be woken.
+const WORK_WAKE: u64 = 1;
+/// Receive buffers are missing.
+const WORK_REFILL: u64 = 2;
+/// Connecting failed and is to be tried again.
+const WORK_CONNECT: u64 = 3;
+
+/// Pause before something that failed for want of memory is tried again, in milliseconds.
+const RETRY_MS: u32 = 100;
+
+/// One BAM-DMUX device.
+#[pin_data]
+pub(crate) struct Dmux {
+    dev: ARef<Device>,
+    pub(crate) pm: RuntimePm,
+    pub(crate) counters: Counters,
+    #[pin]
+    log: RateLimit,
+    #[pin]
+    pub(crate) link: Link,
+    #[pin]
+    pub(crate) tx: Tx,
+    #[pin]
+    pub(crate) rx: Rx,
+    #[pin]
+    pub(crate) ports: Ports,
+    #[pin]
+    napi: Napi<PollHandler>,
+    #[pin]
+    ports_work: Work<Dmux, WORK_PORTS>,
+    #[pin]
+    wake_work: Work<Dmux, WORK_WAKE>,
+    #[pin]
+    refill_work: Work<Dmux, WORK_REFILL>,
+    #[pin]
+    connect_work: Work<Dmux, WORK_CONNECT>,
+}
+
+impl_has_work! {
+    impl HasWork<Self, WORK_PORTS> for Dmux { self.ports_work }
+    impl HasWork<Self, WORK_WAKE> for Dmux { self.wake_work }
+    impl HasWork<Self, WORK_REFILL> for Dmux { self.refill_work }
+    impl HasWork<Self, WORK_CONNECT> for Dmux { self.connect_work }
+}
+
+impl Dmux {
+    /// Puts the parts together. Nothing is live yet, no hardware is touched.
+    ///
+    /// Process context. Fails with `ENOMEM`.
+    pub(crate) fn new(dev: &Device, link: impl PinInit<Link, Error>) -> Result<Arc<Self>> {
+        let tx = Tx::new()?;
+        let rx = Rx::new()?;
+        Arc::pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                pm: RuntimePm::new(dev),
+                counters: Counters::new(),
+                log <- RateLimit::new(),
+                link <- link,
+                tx <- tx,
+                rx <- rx,
+                ports <- Ports::new(),
+                napi <- Napi::new(),
+                ports_work <- Work::new(),
+                wake_work <- Work::new(),
+                refill_work <- Work::new(),
+                connect_work <- Work::new(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Makes receive and transmit completions live. Process context.
+    pub(crate) fn start(self: &Arc<Self>) -> Result {
+        self.napi
+            .start(Arc::new(PollHandler(self.clone()), GFP_KERNEL)?);
+        Ok(())
+    }
+
+    /// Takes everything down but the interrupts: interfaces, vote, pipes.
+    ///
+    /// Process context; bounded: one CLOSE drain and one [`Link::shutdown`].
+    pub(crate) fn stop(self: &Arc<Self>) {
+        self.ports.close();
+        self.tx.drain();
+        self.link.shutdown(self);
+    }
+
+    /// Ends what [`Dmux::stop`] had to leave alive for the interrupts' sake, and breaks the
+    /// circles. To be called when no interrupt can call in any more. Process context.
+    pub(crate) fn finish(self: &Arc<Self>) {
+        self.disconnect();
+        self.napi.stop();
+        // After NAPI, which queues works.
+        self.ports_work.cancel_sync();
+        self.wake_work.cancel_sync();
+        self.refill_work.cancel_sync();
+        self.connect_work.cancel_sync();
+        self.tx.purge(self);
+        self.ports.free();
+    }
+
+    /// The platform device, for messages and as parent of DMA channels and interfaces.
+    pub(crate) fn dev(&self) -> &Device {
+        &self.dev
+    }
+
+    /// Whether a message about something that the modem can repeat may be logged now.
+    pub(crate) fn may_log(&self) -> bool {
+        self.log.allow(c"bam-dmux")
+    }
+
+    /// Connects both pipes, the receive ring filled. BAM has power. Process context.
+    ///
+    /// On error neither pipe is connected.
+    pub(crate) fn connect(self: &Arc<Self>) -> Result {
+        self.rx.connect(self)?;
+        self.tx
+            .connect(self)
+            .inspect_err(|_| self.rx.disconnect(self))?;
+        self.counters.connects.inc();
+        Ok(())
+    }
+
+    /// Disconnects both pipes. BAM still has power. Process context.
+    pub(crate) fn disconnect(self: &Arc<Self>) {
+        self.tx.disconnect(self);
+        self.rx.disconnect(self);
+        self.counters.disconnects.inc();
+    }
+
+    /// Connecting failed with `error`: says so and tries again soon. Any context.
+    pub(crate) fn connect_failed(self: &Arc<Self>, error: Error) {
+        self.counters.connect_failed.inc();
+        if self.may_log() {
+            dev_err!(
+                self.dev(),
+                "can't set up the DMA pipes ({error:?}), trying again in {RETRY_MS} ms\n"
+            );
+        }
+        Work::<Dmux, WORK_CONNECT>::enqueue_delayed(self, RETRY_MS);
+    }
+
+    /// A channel was opened or closed: interfaces follow from a work. Any context.
+    pub(crate) fn ports_changed(self: &Arc<Self>) {
+        Work::<Dmux, WORK_PORTS>::enqueue(self);
+    }
+
+    /// An interface could not be created: tries again soon. Any context.
+    pub(crate) fn ports_retry(self: &Arc<Self>) {
+        Work::<Dmux, WORK_PORTS>::enqueue_delayed(self, RETRY_MS);
+    }
+
+    /// Frames wait and nobody is sending them: wakes the modem from a work. Any context.
+    pub(crate) fn wake_modem(self: &Arc<Self>) {
+        Work::<Dmux, WORK_WAKE>::enqueue(self);
+    }
+
+    /// Receive buffers could not be had at once: a work that may sleep gets them. Any context.
+    pub(crate) fn refill_later(self: &Arc<Self>) {
+        Work::<Dmux, WORK_REFILL>::enqueue(self);
+    }
+
+    /// Wakes the modem on behalf of runtime PM and sends what waits. Sleeps; bounded.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the modem did not answer; what waited is dropped and counted.
+    pub(crate) fn resume(self: &Arc<Self>) -> Result {
+        self.link
+            .wake(self)
+            .inspect_err(|_| self.tx.drop_waiting(self))
+    }
+
+    /// Has the rings polled. Any context.
+    pub(crate) fn poll_soon(&self) {
+        self.napi.schedule();
+    }
+
+    /// The device's state for people.
+    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.link.show(f)?;
+        self.tx.show(f)?;
+        self.rx.show(f)?;
+        self.ports.show(f)?;
+        self.counters.show(f)
+    }
+}
+
+/// NAPI's way to the device.
+pub(crate) struct PollHandler(Arc<Dmux>);
+
+impl Poller for PollHandler {
+    fn poll(&self, poll: &Poll<'_>, budget: usize) -> usize {
+        self.0.tx.reap(&self.0, poll);
+        self.0.rx.poll(&self.0, poll, budget)
+    }
+}
+
+impl Notify for Dmux {
+    fn completed(&self) {
+        self.poll_soon();
+    }
+}
+
+impl WorkItem<WORK_PORTS> for Dmux {
+    fn run(this: Arc<Self>) {
+        this.ports.follow_channels(&this);
+    }
+}
+
+impl WorkItem<WORK_WAKE> for Dmux {
+    fn run(this: Arc<Self>) {
+        // A resume that fails drops what waited. One that succeeds, or that was not needed
+        // because the device counts as active, may find the link down all the same: the modem
+        // took the power away in spite of the vote.
+        let _ = this.pm.resume();
+        if this.tx.is_waiting() {
+            let _ = this.resume();
+        }
+    }
+}
+
+impl WorkItem<WORK_REFILL> for Dmux {
+    fn run(this: Arc<Self>) {
+        if this.rx.refill(&this).is_err() {
+            Work::<Dmux, WORK_REFILL>::enqueue_delayed(&this, RETRY_MS);
+        }
+    }
+}
+
+impl WorkItem<WORK_CONNECT> for Dmux {
+    fn run(this: Arc<Self>) {
+        this.link.follow_power(&this);
+    }
+}
+
+/// Interrupt handler of the modem's power line. Runs in SMSM's thread.
+pub(crate) struct PowerLine(pub(crate) Arc<Dmux>);
+
+impl LineHandler for PowerLine {
+    fn changed(&self) {
+        self.0.link.follow_power(&self.0);
+    }
+}
+
+/// Interrupt handler of the modem's ack line. Runs in SMSM's thread.
+pub(crate) struct AckLine(pub(crate) Arc<Dmux>);
+
+impl LineHandler for AckLine {
+    fn changed(&self) {
+        self.0.link.follow_ack(&self.0);
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The platform driver: wiring only.
+
+use kernel::{
+    device::{
+        Bound,
+        Core,
+        Device, //
+    },
+    new_mutex,
+    of,
+    platform,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
+use super::{
+    debugfs::DebugFs,
+    dmux::{
+        AckLine,
+        Dmux,
+        PowerLine, //
+    },
+    kabi::{
+        platform as kabi_platform,
+        smsm::Listener,
+        ssr::Notifier, //
+    },
+    link::Link,
+    protocol::handshake::AUTOSUSPEND_MS,
+    ssr::RestartWatch, //
+};
+
+kernel::of_device_table!(
+    OF_TABLE,
+    (),
+    [(of::DeviceId::new(c"qcom,bam-dmux"), ())]
+);
+
+/// The driver.
+pub(crate) struct BamDmux;
+
+/// What can call in from outside, dropped in this order.
+struct Callers {
+    _restarts: Option<Pin<KBox<Notifier<RestartWatch>>>>,
+    _power: Pin<KBox<Listener<PowerLine>>>,
+    _ack: Pin<KBox<Listener<AckLine>>>,
+}
+
+/// Driver data of one bound device.
+#[pin_data]
+pub(crate) struct Data {
+    dmux: Arc<Dmux>,
+    #[pin]
+    callers: Mutex<Option<Callers>>,
+    #[pin]
+    debugfs: DebugFs,
+}
+
+impl kabi_platform::Driver for BamDmux {
+    type IdInfo = ();
+    type Data = Data;
+    const OF_ID_TABLE: Option<of::IdTable<()>> = Some(&OF_TABLE);
+    const AUTOSUSPEND_MS: u32 = AUTOSUSPEND_MS;
+
+    fn probe(
+        pdev: &platform::Device<Core<'_>>,
+        _info: Option<&Self::IdInfo>,
+    ) -> impl PinInit<Self::Data, Error> {
+        pin_init::pin_init_scope(move || {
+            let dev: &Device = pdev.as_ref();
+            let dmux = Dmux::new(dev, Link::new(pdev)?)?;
+            Ok(try_pin_init!(Data {
+                callers <- new_mutex!(None),
+                debugfs <- DebugFs::new(dev, dmux.clone()),
+                dmux,
+            }? Error))
+        })
+    }
+
+    fn start(pdev: &platform::Device<Bound>, data: Pin<&Self::Data>) -> Result {
+        let dmux = &data.dmux;
+        dmux.start()?;
+
+        // From here on the modem's edges are heard. Edges of before are not missed: the levels
+        // are looked at below.
+        let link = &dmux.link;
+        *data.callers.lock() = Some(Callers {
+            _power: Listener::new(
+                &link.power_line,
+                c"bam-dmux-pc",
+                Arc::new(PowerLine(dmux.clone()), GFP_KERNEL)?,
+            )?,
+            _ack: Listener::new(
+                &link.ack_line,
+                c"bam-dmux-pc-ack",
+                Arc::new(AckLine(dmux.clone()), GFP_KERNEL)?,
+            )?,
+            _restarts: Notifier::new(Arc::new(RestartWatch(dmux.clone()), GFP_KERNEL)?)?,
+        });
+        link.start(dmux);
+        dev_dbg!(pdev, "bound, waiting for the modem to open channels\n");
+        Ok(())
+    }
+
+    fn unbind(_pdev: &platform::Device<Bound>, data: Pin<&Self::Data>) {
+        data.dmux.stop();
+        let callers = data.callers.lock().take();
+        // Waits for handlers that are running.
+        drop(callers);
+        data.dmux.finish();
+    }
+
+    fn runtime_suspend(data: Pin<&Self::Data>) -> Result {
+        data.dmux.link.release(&data.dmux)
+    }
+
+    fn runtime_resume(data: Pin<&Self::Data>) -> Result {
+        data.dmux.resume()
+    }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The receive ring: from the modem to an interface.
+//!
+//! Buffers of [`BUFFER_LEN`] bytes are posted while the BAM has power; completed ones are taken
+//! out by NAPI, checked, and handed to the stack through GRO. Each is replaced in the same poll,
+//! by a fresh one or, when its frame was not for the stack, by itself.
+//!
+//! The modem is not trusted, and the DMA engine does not tell how much it wrote:
+//!
+//! - A buffer is all zeroes when it is posted. Whatever length the header claims, bytes that the
+//!   modem did not write *this time* are zeroes, never old memory of Linux.
+//! - The buffer belongs to Linux alone when its header is read: it is unmapped first. The header
+//!   is copied out once, and only the copy is looked at.
+//!
+//! Limitations:
+//! - Without an IOMMU nothing stops a modem that writes to a buffer after its completion; no
+//!   length is read from there a second time.
+
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    dmux::Dmux,
+    fifo::Fifo,
+    kabi::{
+        dma::{
+            FromDevice,
+            Mapped, //
+        },
+        dmaengine::Pipe,
+        napi::Poll,
+        new_spinlock_bh,
+        skb::{
+            DropReason,
+            SkBuff, //
+        },
+        sync::SpinLockBh, //
+    },
+    protocol::frame::{
+        payload_protocol,
+        Command,
+        Header,
+        HeaderError,
+        BUFFER_LEN,
+        HEADER_LEN, //
+    },
+};
+
+/// Buffers posted. What firmware assumes of a driver that does not negotiate.
+const RING_LEN: usize = 32;
+
+/// Frames taken out of the ring at a time.
+const BATCH: usize = 16;
+
+/// Descriptors that the BAM may complete before it interrupts at the latest, in bytes: as the
+/// modem's firmware is used to.
+const MAX_BURST: u32 = 2048;
+
+struct Ring {
+    pipe: Option<Pipe<FromDevice, ()>>,
+    /// Buffers that the pipe should have and has not; 0 while no pipe is connected.
+    missing: usize,
+    /// Frames that were completed when the pipe was taken down, for the next poll.
+    left_over: Fifo<SkBuff>,
+}
+
+/// The receive ring of one device.
+#[pin_data]
+pub(crate) struct Rx {
+    #[pin]
+    ring: SpinLockBh<Ring>,
+}
+
+impl Rx {
+    /// A ring without a pipe. Process context; fails with `ENOMEM`.
+    pub(crate) fn new() -> Result<impl PinInit<Self, Error>> {
+        let ring = Ring {
+            pipe: None,
+            missing: 0,
+            left_over: Fifo::new(RING_LEN, GFP_KERNEL)?,
+        };
+        Ok(try_pin_init!(Self {
+            ring <- new_spinlock_bh!(ring),
+        }? Error))
+    }
+
+    /// Connects the pipe and fills it. BAM has power. Process context.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOMEM` when not a single buffer could be posted.
+    /// - What the DMA engine says when it has no channel.
+    pub(crate) fn connect(&self, dmux: &Arc<Dmux>) -> Result {
+        let pipe = Pipe::request(
+            dmux.dev(),
+            c"rx",
+            RING_LEN,
+            Some(MAX_BURST),
+            dmux.clone(),
+        )?;
+        {
+            let mut ring = self.ring.lock();
+            ring.pipe = Some(pipe);
+            ring.missing = RING_LEN;
+        }
+        if self.refill(dmux).is_err() {
+            if self.ring.lock().missing == RING_LEN {
+                self.disconnect(dmux);
+                return Err(ENOMEM);
+            }
+            dmux.refill_later();
+        }
+        Ok(())
+    }
+
+    /// Takes the pipe down while BAM still has power. Process context.
+    ///
+    /// Frames that were completed before are still delivered, from the next poll.
+    pub(crate) fn disconnect(&self, dmux: &Arc<Dmux>) {
+        let pipe = {
+            let mut ring = self.ring.lock();
+            ring.missing = 0;
+            ring.pipe.take()
+        };
+        let Some(pipe) = pipe else {
+            return;
+        };
+        for (buffer, (), completed) in pipe.shutdown() {
+            let buffer = buffer.into_skb();
+            if !completed {
+                dmux.counters.rx_reclaimed.inc();
+                buffer.consume();
+            } else if let Err(buffer) = self.ring.lock().left_over.push(buffer) {
+                // The modem switches faster than Linux can poll.
+                dmux.counters.rx_overrun.inc();
+                buffer.drop_reason(DropReason::QueuePurge);
+            }
+        }
+        dmux.poll_soon();
+    }
+
+    /// Posts fresh buffers until none is missing. Process context; sleeps for memory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` when some are still missing.
+    pub(crate) fn refill(&self, dmux: &Arc<Dmux>) -> Result {
+        loop {
+            if self.ring.lock().missing == 0 {
+                return Ok(());
+            }
+            let buffer = SkBuff::alloc_rx(BUFFER_LEN, GFP_KERNEL)?;
+            let mut ring = self.ring.lock();
+            let posted = ring.post(buffer);
+            if ring.missing == 0 || posted.is_err() {
+                ring.start();
+            }
+            drop(ring);
+            posted.inspect_err(|_| dmux.counters.rx_refill_failed.inc())?;
+        }
+    }
+
+    /// Takes completed frames out of the ring and hands them on, at most `budget`.
+    ///
+    /// From NAPI. Returns the number of buffers handled.
+    pub(crate) fn poll(&self, dmux: &Arc<Dmux>, poll: &Poll<'_>, budget: usize) -> usize {
+        let mut done = 0;
+        while done < budget {
+            let mut batch = [const { None }; BATCH];
+            let limit = BATCH.min(budget - done);
+            let count = self.ring.lock().take_completed(batch.iter_mut().take(limit));
+            if count == 0 {
+                break;
+            }
+            for place in batch.iter_mut().take(count) {
+                if let Some(buffer) = place.take() {
+                    *place = receive(dmux, poll, buffer);
+                }
+            }
+            self.replace(dmux, batch.into_iter().take(count));
+            done += count;
+        }
+        done
+    }
+
+    /// Posts a buffer for each place of a batch: the old one where it came back, else a new one.
+    fn replace(&self, dmux: &Arc<Dmux>, batch: impl Iterator<Item = Option<SkBuff>>) {
+        let mut fresh = [const { None }; BATCH];
+        for (place, old) in fresh.iter_mut().zip(batch) {
+            *place = match old {
+                Some(mut buffer) => {
+                    buffer.reset_rx();
+                    Some(buffer)
+                }
+                None => SkBuff::alloc_rx(BUFFER_LEN, GFP_ATOMIC).ok(),
+            };
+        }
+
+        let mut ring = self.ring.lock();
+        for buffer in fresh.into_iter().flatten() {
+            if ring.post(buffer).is_err() {
+                break;
+            }
+        }
+        ring.start();
+        if ring.missing > 0 {
+            drop(ring);
+            dmux.counters.rx_refill_failed.inc();
+            dmux.refill_later();
+        }
+    }
+
+    /// The ring's state for people.
+    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ring = self.ring.lock();
+        writeln!(
+            f,
+            "rx: connected={} posted={} missing={}",
+            ring.pipe.is_some(),
+            ring.pipe.as_ref().map_or(0, Pipe::in_flight),
+            ring.missing
+        )
+    }
+}
+
+impl Ring {
+    /// Posts one empty buffer. When no pipe is connected any more it is just freed.
+    fn post(&mut self, buffer: SkBuff) -> Result {
+        let Some(pipe) = self.pipe.as_mut() else {
+            buffer.consume();
+            return Ok(());
+        };
+        if self.missing == 0 {
+            buffer.consume();
+            return Ok(());
+        }
+        let mapped = Mapped::map(buffer, &pipe.mapper()).map_err(|(e, buffer)| {
+            buffer.consume();
+            e
+        })?;
+        pipe.submit(mapped, ()).map_err(|(e, mapped, ())| {
+            mapped.into_skb().consume();
+            e
+        })?;
+        self.missing -= 1;
+        Ok(())
+    }
+
+    /// Tells the BAM about what was posted.
+    fn start(&self) {
+        if let Some(pipe) = &self.pipe {
+            pipe.issue_pending();
+        }
+    }
+
+    fn take_completed<'a>(
+        &mut self,
+        places: impl Iterator<Item = &'a mut Option<SkBuff>>,
+    ) -> usize {
+        let mut count = 0;
+        for place in places {
+            *place = match self.left_over.pop() {
+                Some(buffer) => Some(buffer),
+                None => match self.pipe.as_mut().and_then(Pipe::reap) {
+                    Some((buffer, ())) => {
+                        self.missing += 1;
+                        Some(buffer.into_skb())
+                    }
+                    None => break,
+                },
+            };
+            count += 1;
+        }
+        count
+    }
+}
+
+/// Handles one received buffer. Returns it unless the stack got it.
+fn receive(dmux: &Arc<Dmux>, poll: &Poll<'_>, mut buffer: SkBuff) -> Option<SkBuff> {
+    // The whole buffer was zeroed by us or written by the modem.
+    if buffer.received(BUFFER_LEN).is_err() {
+        return Some(buffer);
+    }
+    let header: [u8; HEADER_LEN] = match buffer.linear().first_chunk() {
+        Some(bytes) => *bytes,
+        None => return Some(buffer),
+    };
+    match Header::parse(&header) {
+        Err(e) => {
+            reject(dmux, e);
+            Some(buffer)
+        }
+        Ok(header) => match header.command {
+            Command::Data => deliver(dmux, poll, header, buffer),
+            command => {
+                let open = matches!(command, Command::Open);
+                if dmux.ports.remote(header.channel, open, header.signal) {
+                    dmux.ports_changed();
+                }
+                Some(buffer)
+            }
+        },
+    }
+}
+
+/// Hands the payload of a data frame to its interface.
+fn deliver(
+    dmux: &Arc<Dmux>,
+    poll: &Poll<'_>,
+    header: Header,
+    mut buffer: SkBuff,
+) -> Option<SkBuff> {
+    let interface = dmux.ports.interface(header.channel);
+    let listening = interface.filter(|i| i.is_running() && i.is_present());
+    let Some(interface) = listening else {
+        dmux.counters.rx_no_listener.inc();
+        return Some(buffer);
+    };
+
+    if buffer.pull(HEADER_LEN).is_err() {
+        return Some(buffer);
+    }
+    let len = usize::from(header.len);
+    buffer.trim(len);
+    let Some(first) = buffer.linear().first() else {
+        return Some(buffer);
+    };
+    buffer.set_protocol(payload_protocol(*first).ethertype());
+    interface.rx_add(len);
+    interface.receive(poll, buffer);
+    None
+}
+
+/// Counts a frame that makes no sense, and says so from time to time.
+fn reject(dmux: &Arc<Dmux>, error: HeaderError) {
+    let counters = &dmux.counters;
+    match error {
+        HeaderError::BadMagic(_) => counters.rx_bad_magic.inc(),
+        HeaderError::UnknownCommand(_) => counters.rx_bad_command.inc(),
+        HeaderError::ChannelOutOfRange(_) => counters.rx_bad_channel.inc(),
+        _ => counters.rx_bad_length.inc(),
+    }
+    if dmux.may_log() {
+        dev_warn!(dmux.dev(), "modem sent a frame that makes no sense: {error:?}\n");
+    }
+}
