@@ -177,7 +177,6 @@ impl Dmux {
     pub(crate) fn disconnect(self: &Arc<Self>) {
         self.tx.disconnect(self);
         self.rx.disconnect(self);
-        self.counters.disconnects.inc();
     }
 
     /// Connecting failed with `error`: says so and tries again soon. Any context.
@@ -262,10 +261,12 @@ impl WorkItem<WORK_PORTS> for Dmux {
 
 impl WorkItem<WORK_WAKE> for Dmux {
     fn run(this: Arc<Self>) {
-        // A resume that fails drops what waited. One that succeeds, or that was not needed
-        // because the device counts as active, may find the link down all the same: the modem
-        // took the power away in spite of the vote.
-        let _ = this.pm.resume();
+        // A resume that fails drops what waited; what came after queues this work again.
+        let Ok(_active) = this.pm.resume_and_get() else {
+            return;
+        };
+        // Active, but the link may be down all the same: the modem took the power away in spite
+        // of the vote.
         if this.tx.is_waiting() {
             let _ = this.resume();
         }

@@ -25,6 +25,10 @@ use kernel::{
     platform,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -78,6 +82,8 @@ pub(crate) struct Link {
     wake: Mutex<()>,
     #[pin]
     progress: Completion,
+    /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
+    live: Atomic<bool>,
 }
 
 impl Link {
@@ -117,6 +123,7 @@ impl Link {
             transition <- new_mutex!(()),
             wake <- new_mutex!(()),
             progress <- Completion::new(),
+            live: Atomic::new(false),
         }? Error))
     }
 
@@ -130,6 +137,10 @@ impl Link {
         while let Some(transition) = self.next_transition(dmux) {
             let ack = match transition {
                 Transition::Connect => {
+                    if !self.live.load(Relaxed) {
+                        self.state.lock().connect_failed();
+                        break;
+                    }
                     if let Err(e) = dmux.connect() {
                         self.state.lock().connect_failed();
                         dmux.connect_failed(e);
@@ -139,6 +150,7 @@ impl Link {
                 }
                 Transition::Disconnect => {
                     dmux.disconnect();
+                    dmux.counters.disconnects.inc();
                     self.state.lock().disconnected()
                 }
             };
@@ -166,8 +178,9 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` when the modem did not react. The vote is taken back, so that the next call
-    /// starts anew.
+    /// - `ETIMEDOUT` when the modem did not react. The vote is taken back, so that the next call
+    ///   starts anew.
+    /// - `ENODEV` when the device is being unbound.
     pub(crate) fn wake(&self, dmux: &Arc<Dmux>) -> Result {
         let _one_at_a_time = self.wake.lock();
         dmux.counters.wakes.inc();
@@ -182,7 +195,7 @@ impl Link {
         let mut step = WakeStep::Vote;
         let mut since = Instant::<Monotonic>::now();
 
-        loop {
+        while self.live.load(Relaxed) {
             // Re-armed before the look: a change after the look completes it.
             self.progress.reinit();
             self.look_at_ack(dmux);
@@ -209,6 +222,7 @@ impl Link {
             // CAST: `left` is at most the time-out of a step.
             self.progress.wait_timeout(POLL_MS.min(left as u32));
         }
+        Err(ENODEV)
     }
 
     /// Decides what a step that took too long means.
@@ -248,15 +262,20 @@ impl Link {
         Ok(())
     }
 
-    /// Clears what an earlier driver may have left behind: a vote that nobody holds.
+    /// Begins to follow the modem. Clears what an earlier driver may have left behind: a vote that
+    /// nobody holds.
     pub(crate) fn start(&self, dmux: &Arc<Dmux>) {
+        self.live.store(true, Relaxed);
         self.vote(dmux, false);
         self.follow_power(dmux);
     }
 
     /// Leaves the link in order, as far as the modem takes part: vote gone, power line low and
-    /// acknowledged. Sleeps up to [`SHUTDOWN_MS`].
+    /// acknowledged. Nothing connects or wakes any more. Sleeps up to [`SHUTDOWN_MS`].
     pub(crate) fn shutdown(&self, dmux: &Arc<Dmux>) {
+        // A waker sees this within POLL_MS.
+        self.live.store(false, Relaxed);
+        let _no_waker = self.wake.lock();
         let since = Instant::<Monotonic>::now();
         dmux.tx.close();
         self.vote(dmux, false);

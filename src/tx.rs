@@ -27,7 +27,11 @@ use core::mem;
 use kernel::{
     fmt,
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 use super::{
@@ -77,8 +81,12 @@ const COMMAND_ROOM: usize = 2 * CHANNELS;
 /// Completed frames taken out of the ring at a time.
 const REAP_BATCH: usize = 16;
 
-/// How long unbinding waits for the last CLOSE commands to go out, in milliseconds.
-const DRAIN_MS: u32 = 250;
+/// How long unbinding waits for the last frames to go out, in milliseconds: the CLOSE commands
+/// that a modem which is awake takes at once. One that has to be woken gets the chance to be.
+const DRAIN_MS: i64 = 1000;
+
+/// How often it looks, in milliseconds.
+const DRAIN_STEP_MS: i64 = 5;
 
 /// What the driver has to know of a frame when it is done.
 #[derive(Clone, Copy)]
@@ -328,16 +336,13 @@ impl Tx {
         self.wake_queues(dmux);
     }
 
-    /// Waits, for a short bounded time, until everything that can be sent has been sent.
+    /// Waits until nothing is waiting or in flight, at most [`DRAIN_MS`]. Process context.
     pub(crate) fn drain(&self) {
-        for _ in 0..DRAIN_MS / 5 {
-            let ring = self.ring.lock();
-            let moving = ring.open && ring.pm.is_some();
-            drop(ring);
-            if !moving {
+        for _ in 0..DRAIN_MS / DRAIN_STEP_MS {
+            if self.ring.lock().pm.is_none() {
                 return;
             }
-            kernel::time::delay::fsleep(kernel::time::Delta::from_millis(5));
+            fsleep(Delta::from_millis(DRAIN_STEP_MS));
         }
     }
 
