@@ -75,6 +75,11 @@ bool bam_dmux_helper_skb_cloned(const struct sk_buff *skb)
 	return skb_cloned(skb);
 }
 
+bool bam_dmux_helper_skb_header_cloned(const struct sk_buff *skb)
+{
+	return skb_header_cloned(skb);
+}
+
 void bam_dmux_helper_skb_reserve(struct sk_buff *skb, unsigned int len)
 {
 	skb_reserve(skb, len);

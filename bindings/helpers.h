@@ -47,6 +47,8 @@ int bam_dmux_helper_skb_tailroom(const struct sk_buff *skb);
 bool bam_dmux_helper_skb_is_nonlinear(const struct sk_buff *skb);
 /* True if another sk_buff uses the same data. */
 bool bam_dmux_helper_skb_cloned(const struct sk_buff *skb);
+/* True if another sk_buff uses the headroom as well. */
+bool bam_dmux_helper_skb_header_cloned(const struct sk_buff *skb);
 void bam_dmux_helper_skb_reserve(struct sk_buff *skb, unsigned int len);
 int bam_dmux_helper_skb_linearize(struct sk_buff *skb);
 /* Back to zero bytes of data, and as much headroom as after __netdev_alloc_skb(). */

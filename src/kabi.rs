@@ -18,4 +18,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 mod bindings;
+pub(crate) mod napi;
+pub(crate) mod netdev;
+pub(crate) mod skb;
 pub(crate) mod sync;

@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network devices with one transmit queue.
+//!
+//! C headers: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h),
+//! [`include/net/netdev_queues.h`](srctree/include/net/netdev_queues.h)
+//!
+//! A driver implements [`Operations`] for the type of its private data. [`NetDev`] owns a device,
+//! registered or not; [`Device`] is a borrowed one, which the callbacks get.
+//!
+//! # Examples
+//!
+//! ```ignore
+//! struct Channel { /* ... */ }
+//!
+//! impl Operations for Channel {
+//!     fn open(dev: &Device<Self>) -> Result {
+//!         dev.start_queue();
+//!         Ok(())
+//!     }
+//!
+//!     fn stop(dev: &Device<Self>) {
+//!         dev.stop_queue();
+//!     }
+//!
+//!     fn start_xmit(dev: &Device<Self>, skb: SkBuff) -> Xmit {
+//!         match dev.private().submit(skb) {
+//!             Ok(()) => {
+//!                 dev.stop_unless(|| dev.private().has_room());
+//!                 Xmit::Ok
+//!             }
+//!             Err(skb) => {
+//!                 dev.tx_dropped();
+//!                 skb.drop_reason(DropReason::NoMem);
+//!                 Xmit::Ok
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! let netdev = NetDev::new(&Config::raw_ip_wwan(parent), Channel { /* ... */ })?;
+//! netdev.register()?;
+//! ```
+
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+
+use kernel::{
+    device,
+    error::to_result,
+    fmt,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
+    },
+    types::Opaque, //
+};
+
+use super::{
+    bindings,
+    napi::Poll,
+    skb::{
+        DropReason,
+        SkBuff, //
+    }, //
+};
+
+mod ops;
+mod queue;
+mod stats;
+
+pub use stats::Stats64;
+
+use ops::{
+    Private,
+    Vtable, //
+};
+
+/// What became of a packet given to [`Operations::start_xmit`].
+#[must_use]
+pub enum Xmit {
+    /// The driver has it: it will be sent, or was dropped.
+    Ok,
+    /// No room; the stack shall keep it and try again. The same packet as was given, not changed.
+    ///
+    /// A well-behaved driver stops its queue in time and does not need it.
+    Busy(SkBuff),
+}
+
+/// Callbacks of a network device. The implementing type is the device's private data.
+pub trait Operations: Sized + Send + Sync + 'static {
+    /// The device is brought up; on an error it stays down.
+    ///
+    /// Context: task, RTNL is held.
+    fn open(dev: &Device<Self>) -> Result;
+
+    /// The device is taken down. No [`start_xmit`](Self::start_xmit) runs any more.
+    ///
+    /// Context: task, RTNL is held.
+    fn stop(dev: &Device<Self>);
+
+    /// A packet is to be sent.
+    ///
+    /// Context: softirqs are off, calls do not overlap; must not sleep.
+    fn start_xmit(dev: &Device<Self>, skb: SkBuff) -> Xmit;
+
+    /// The queue has been stopped for longer than [`Config::watchdog_ms`].
+    ///
+    /// Context: timer softirq; must not sleep.
+    fn tx_timeout(_dev: &Device<Self>) {}
+
+    /// Adds to the statistics what the driver counts itself. `stats` holds what
+    /// [`Device::rx_add`] and its relatives counted.
+    ///
+    /// Context: task or RCU reader; must not sleep.
+    fn stats64(_dev: &Device<Self>, _stats: &mut Stats64) {}
+}
+
+/// Kind of device that user space is told, as `DEVTYPE` in its uevent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DevType {
+    /// None.
+    None,
+    /// `wwan`: a mobile modem's data channel.
+    Wwan,
+}
+
+/// What a new device is to be like.
+pub struct Config<'a> {
+    /// Name, or pattern with one `%d`; shorter than 16 bytes.
+    pub name: &'a CStr,
+    /// Tells user space that the kernel chose the number in the name (`NET_NAME_ENUM`).
+    pub enumerated: bool,
+    /// Number of the port on the parent, as user space sees it.
+    pub dev_port: u16,
+    /// The device that this one is part of.
+    pub parent: &'a device::Device,
+    /// Initial MTU, in bytes.
+    pub mtu: u32,
+    /// Smallest MTU that user space may set, in bytes.
+    pub min_mtu: u32,
+    /// Largest MTU that user space may set, in bytes.
+    pub max_mtu: u32,
+    /// Room in front of each packet that the driver wants, in bytes.
+    pub needed_headroom: u16,
+    /// Room behind each packet that the driver wants, in bytes.
+    pub needed_tailroom: u16,
+    /// Length of the queue above the driver, in packets.
+    pub tx_queue_len: u32,
+    /// Link type, one of the `ARPHRD_` constants.
+    pub hw_type: u16,
+    /// `IFF_` flags.
+    pub flags: u32,
+    /// Kind of device.
+    pub devtype: DevType,
+    /// Gives the device a random permanent address (but no current one: `addr_len` is 0). IPv6 makes
+    /// its interface identifier from it.
+    pub random_perm_addr: bool,
+    /// Time after which a stopped queue is reported to [`Operations::tx_timeout`], in milliseconds.
+    /// 0: the kernel's default, five seconds.
+    pub watchdog_ms: u32,
+}
+
+impl<'a> Config<'a> {
+    /// A modem's channel that carries bare IP packets, `wwan%d`.
+    pub fn raw_ip_wwan(parent: &'a device::Device) -> Self {
+        Self {
+            name: c"wwan%d",
+            enumerated: true,
+            dev_port: 0,
+            parent,
+            mtu: bindings::ETH_DATA_LEN,
+            min_mtu: 0,
+            max_mtu: bindings::ETH_DATA_LEN,
+            needed_headroom: 0,
+            needed_tailroom: 0,
+            tx_queue_len: 1000,
+            hw_type: bindings::ARPHRD_RAWIP as u16,
+            flags: bindings::net_device_flags_IFF_POINTOPOINT
+                | bindings::net_device_flags_IFF_NOARP,
+            devtype: DevType::Wwan,
+            random_perm_addr: true,
+            watchdog_ms: 0,
+        }
+    }
+}
+
+/// A network device with private data `T`.
+///
+/// Methods may be called in tasks and softirqs unless they say otherwise.
+///
+/// # Invariants
+///
+/// `dev` is a valid `net_device` that [`NetDev::new`] made: its private area is a [`Private<T>`] whose
+/// data is initialised and pinned, its `dstats` are allocated, it has one transmit queue.
+#[repr(transparent)]
+pub struct Device<T: Operations> {
+    dev: Opaque<bindings::net_device>,
+    _private: PhantomData<T>,
+}
+
+// SAFETY: Only ever used by reference; what is done to the C object may be done by any thread.
+unsafe impl<T: Operations> Send for Device<T> {}
+
+// SAFETY: Methods that take `&self` call C functions that do their own synchronisation; `T` is `Sync`.
+unsafe impl<T: Operations> Sync for Device<T> {}
+
+impl<T: Operations> Device<T> {
+    /// Borrows a device.
+    ///
+    /// # Safety
+    ///
+    /// `dev` meets the type invariants for the lifetime `'a`.
+    unsafe fn from_raw<'a>(dev: *mut bindings::net_device) -> &'a Self {
+        // SAFETY: By this function's requirements; the type is transparent.
+        unsafe { &*dev.cast() }
+    }
+
+    /// The C object.
+    fn as_raw(&self) -> *mut bindings::net_device {
+        self.dev.get()
+    }
+
+    /// The driver's private data.
+    pub fn private(&self) -> &T {
+        // SAFETY: The device is valid by the type invariants.
+        let private = unsafe { bindings::bam_dmux_helper_netdev_priv(self.as_raw()) };
+
+        // SAFETY: By the type invariants the area is of that type and its data initialised. There are
+        // only shared references to it before it is dropped.
+        unsafe { &(*private.cast::<Private<T>>()).data }
+    }
+
+    /// The name at this moment; user space may change it. A pattern until the device is registered.
+    pub fn name(&self) -> Name {
+        // SAFETY: The device is valid by the type invariants. The name may change while it is copied;
+        // it is an array of bytes, for which any mixture is a valid value.
+        Name(unsafe { (&raw const (*self.as_raw()).name).read_volatile() })
+    }
+
+    /// Whether the device is up, from just before [`Operations::open`] to just before
+    /// [`Operations::stop`].
+    pub fn is_running(&self) -> bool {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_running(self.as_raw()) }
+    }
+
+    /// Whether the device is attached, see [`detach`](Self::detach).
+    pub fn is_present(&self) -> bool {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_device_present(self.as_raw()) }
+    }
+
+    /// Tells the stack that the hardware is not there, and stops the queue. It stays as it is in all
+    /// else; bringing it up fails with `ENODEV` until [`attach`](Self::attach).
+    pub fn detach(&self) {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_device_detach(self.as_raw()) };
+    }
+
+    /// Tells the stack that the hardware is there again, and wakes the queue if the device is up.
+    pub fn attach(&self) {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_device_attach(self.as_raw()) };
+    }
+
+    /// Gives the stack a received packet whose data starts with the network layer's header, and whose
+    /// [protocol](SkBuff::set_protocol) is set. If the device is down, it is dropped and counted.
+    pub fn receive(&self, poll: &Poll<'_>, skb: SkBuff) {
+        // The packet will point to the device without a reference. Taking a running device down waits
+        // for RCU readers, and a poll is one.
+        if !self.is_running() {
+            self.rx_dropped();
+            skb.drop_reason(DropReason::DevReady);
+            return;
+        }
+        let skb = skb.into_raw();
+        // SAFETY: `poll` proves that this is a poll of that instance. The device is valid by the type
+        // invariants, and stays so as long as the stack has the packet, see above. We own the packet
+        // and give it away.
+        unsafe {
+            bindings::bam_dmux_helper_napi_gro_receive(poll.as_raw(), self.as_raw(), skb.as_ptr())
+        };
+    }
+
+    /// Whether there is a link.
+    pub fn carrier_ok(&self) -> bool {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_carrier_ok(self.as_raw()) }
+    }
+
+    /// Tells the stack that there is a link.
+    pub fn carrier_on(&self) {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_carrier_on(self.as_raw()) };
+    }
+
+    /// Tells the stack that there is no link.
+    pub fn carrier_off(&self) {
+        // SAFETY: The device is valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_netif_carrier_off(self.as_raw()) };
+    }
+}
+
+/// A copy of a device's name.
+pub struct Name([c_char; bindings::IFNAMSIZ as usize]);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
+            fmt::Write::write_char(f, char::from(byte as u8))?;
+        }
+        Ok(())
+    }
+}
+
+/// [`NetDev::state`]: not registered yet.
+const NEW: i32 = 0;
+/// [`NetDev::state`]: registering, or registered.
+const REGISTERED: i32 = 1;
+/// [`NetDev::state`]: registering failed, or it is not registered any more.
+const GONE: i32 = 2;
+
+/// An owned network device.
+///
+/// Drop unregisters it if it is registered, drops the private data, then frees the device. That
+/// sleeps and takes RTNL: the last reference must not be dropped in a softirq, nor in a callback of the
+/// device.
+///
+/// # Invariants
+///
+/// - `dev` points to a device that meets the invariants of [`Device<T>`], and this object owns it.
+/// - `state` is [`REGISTERED`] if the device is registered.
+pub struct NetDev<T: Operations> {
+    dev: NonNull<bindings::net_device>,
+    state: Atomic<i32>,
+    /// The device points to it.
+    _parent: ARef<device::Device>,
+    _private: PhantomData<T>,
+}
+
+// SAFETY: A network device is not bound to a thread; `T` is `Send` and `Sync`.
+unsafe impl<T: Operations> Send for NetDev<T> {}
+
+// SAFETY: `&NetDev` gives `&Device`, which is `Sync`, and `register` and `unregister`, which exclude
+// each other by `state`.
+unsafe impl<T: Operations> Sync for NetDev<T> {}
+
+impl<T: Operations> NetDev<T> {
+    /// Makes a device that nobody sees yet.
+    ///
+    /// Context: task; sleeps.
+    ///
+    /// # Errors
+    ///
+    /// - `ENAMETOOLONG`: the name has more than 15 bytes.
+    /// - `ENOMEM`
+    /// - What `private` fails with.
+    pub fn new<E>(config: &Config<'_>, private: impl PinInit<T, E>) -> Result<Self>
+    where
+        Error: From<E>,
+    {
+        // The C function takes it for a bug in the kernel.
+        if config.name.to_bytes_with_nul().len() > bindings::IFNAMSIZ as usize {
+            return Err(ENAMETOOLONG);
+        }
+        let assign_type = if config.enumerated {
+            bindings::NET_NAME_ENUM
+        } else {
+            bindings::NET_NAME_UNKNOWN
+        };
+        // SAFETY: The name is a string of allowed length, and copied.
+        let dev = unsafe {
+            bindings::alloc_netdev_mqs(
+                const { ops::private_size::<T>() },
+                config.name.as_char_ptr(),
+                assign_type as u8,
+                Some(ops::setup),
+                1,
+                1,
+            )
+        };
+        let dev = NonNull::new(dev).ok_or(ENOMEM)?;
+        // Frees the device if one of the steps below fails.
+        let guard = kernel::types::ScopeGuard::new(|| {
+            // SAFETY: The counters are not there, or allocated by us and not in use.
+            unsafe { bindings::bam_dmux_helper_free_dstats(dev.as_ptr()) };
+            // SAFETY: The device is not registered, and nobody else has it.
+            unsafe { bindings::free_netdev(dev.as_ptr()) };
+        });
+
+        // SAFETY: The device is new.
+        to_result(unsafe { bindings::bam_dmux_helper_alloc_dstats(dev.as_ptr()) })?;
+        // SAFETY: The device is new, and has a private area for `T`.
+        unsafe { ops::init_private(dev.as_ptr(), private) }?;
+        // SAFETY: The device is new, nobody else has it.
+        unsafe { apply::<T>(dev.as_ptr(), config) };
+
+        guard.dismiss();
+        // INVARIANT: All parts were set up above.
+        Ok(Self {
+            dev,
+            state: Atomic::new(NEW),
+            _parent: config.parent.into(),
+            _private: PhantomData,
+        })
+    }
+
+    /// Shows the device to the stack and to user space. Callbacks may come before it returns.
+    ///
+    /// Context: task; takes RTNL, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// - `EALREADY`: it was called before. A device can be registered once.
+    /// - What `register_netdev()` fails with, among it `ENFILE` (no free number for the name),
+    ///   `EEXIST`, `ENOMEM`, `EINTR`.
+    pub fn register(&self) -> Result {
+        if self.state.cmpxchg(NEW, REGISTERED, Relaxed).is_err() {
+            return Err(EALREADY);
+        }
+        // SAFETY: The device is valid and was not registered before.
+        to_result(unsafe { bindings::register_netdev(self.dev.as_ptr()) }).inspect_err(|_| {
+            self.state.store(GONE, Relaxed);
+        })
+    }
+
+    /// Takes the device away from the stack and from user space; takes it down before if it is up. No
+    /// callback comes after it has returned. Does nothing unless the device is registered.
+    ///
+    /// Must not be called while [`register`](Self::register) runs, nor under a lock that a callback
+    /// takes.
+    ///
+    /// Context: task; takes RTNL, sleeps.
+    pub fn unregister(&self) {
+        if self.state.cmpxchg(REGISTERED, GONE, Relaxed).is_ok() {
+            // SAFETY: The device is valid and, by the type invariants, registered.
+            unsafe { bindings::unregister_netdev(self.dev.as_ptr()) };
+        }
+    }
+}
+
+impl<T: Operations> Deref for NetDev<T> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: By the type invariants, which hold as long as `self`.
+        unsafe { Device::from_raw(self.dev.as_ptr()) }
+    }
+}
+
+impl<T: Operations> Drop for NetDev<T> {
+    fn drop(&mut self) {
+        self.unregister();
+
+        let dev = self.dev.as_ptr();
+        // SAFETY: No callback comes any more, so nobody uses the data. It is not used again.
+        unsafe { ops::drop_private::<T>(dev) };
+        // SAFETY: Statistics are not asked for any more.
+        unsafe { bindings::bam_dmux_helper_free_dstats(dev) };
+        // The last reference to the C object may be someone else's, held beyond the end of this module:
+        // leave no pointer into it.
+        //
+        // SAFETY: The device is valid until freed, and nobody reads these fields any more.
+        unsafe { (*dev).dev.type_ = ptr::null() };
+        // SAFETY: The device is not registered, and we own it.
+        unsafe { bindings::free_netdev(dev) };
+    }
+}
+
+/// Writes `config` to a new device.
+///
+/// # Safety
+///
+/// `dev` is valid, not registered, and only the caller has it.
+unsafe fn apply<T: Operations>(dev: *mut bindings::net_device, config: &Config<'_>) {
+    // SAFETY: By this function's requirements.
+    let fields = unsafe { &mut *dev };
+
+    fields.netdev_ops = Vtable::<T>::ops();
+    fields.dev_port = config.dev_port;
+    fields.mtu = config.mtu;
+    fields.min_mtu = config.min_mtu;
+    fields.max_mtu = config.max_mtu;
+    fields.needed_headroom = config.needed_headroom;
+    fields.needed_tailroom = config.needed_tailroom;
+    fields.tx_queue_len = config.tx_queue_len;
+    fields.type_ = config.hw_type;
+    fields.flags = config.flags;
+    fields.dev.parent = ptr::from_ref(config.parent).cast_mut().cast();
+    fields.dev.type_ = match config.devtype {
+        DevType::None => ptr::null(),
+        DevType::Wwan => ops::wwan_type(),
+    };
+    // SAFETY: FFI call without requirements.
+    let watchdog = unsafe { bindings::bam_dmux_helper_msecs_to_jiffies(config.watchdog_ms) };
+    fields.watchdog_timeo = c_int::try_from(watchdog).unwrap_or(c_int::MAX);
+
+    if config.random_perm_addr {
+        // SAFETY: By this function's requirements. `fields` is not used any more.
+        unsafe { bindings::bam_dmux_helper_random_perm_addr(dev) };
+    }
+}
+
+#[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
+#[path = "../../tests/kunit/netdev.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Statistics of a [`Device`].
+//!
+//! Packets, bytes and drops are counted per CPU, in 64 bits on all machines, and exist as long as the
+//! device. Rarer things are the driver's to count; it adds them in
+//! [`Operations::stats64`](super::Operations::stats64).
+
+use kernel::prelude::*;
+
+use super::{
+    super::bindings,
+    Device,
+    Operations, //
+};
+
+/// Converts a number of bytes or packets for C. It never is that large.
+fn to_uint(n: usize) -> c_uint {
+    c_uint::try_from(n).unwrap_or(c_uint::MAX)
+}
+
+impl<T: Operations> Device<T> {
+    /// Counts a received packet of `bytes`.
+    pub fn rx_add(&self, bytes: usize) {
+        // SAFETY: The device and its counters are valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_dstats_rx_add(self.as_raw(), to_uint(bytes)) };
+    }
+
+    /// Counts `packets` that were sent, of `bytes` altogether.
+    pub fn tx_add(&self, packets: usize, bytes: usize) {
+        // SAFETY: The device and its counters are valid by the type invariants.
+        unsafe {
+            bindings::bam_dmux_helper_dstats_tx_add(
+                self.as_raw(),
+                to_uint(packets),
+                to_uint(bytes),
+            )
+        };
+    }
+
+    /// Counts a packet that was received, and dropped for want of something.
+    pub fn rx_dropped(&self) {
+        // SAFETY: The device and its counters are valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_dstats_rx_dropped(self.as_raw()) };
+    }
+
+    /// Counts a packet that was to be sent, and dropped for want of something.
+    pub fn tx_dropped(&self) {
+        // SAFETY: The device and its counters are valid by the type invariants.
+        unsafe { bindings::bam_dmux_helper_dstats_tx_dropped(self.as_raw()) };
+    }
+}
+
+/// `struct rtnl_link_stats64`, what user space is told.
+///
+/// The methods add. Where C has a total and a detail, they add to both.
+#[repr(transparent)]
+pub struct Stats64(bindings::rtnl_link_stats64);
+
+impl Stats64 {
+    /// Borrows a C object.
+    ///
+    /// # Safety
+    ///
+    /// `stats` points to an initialised object that nobody else uses for the lifetime `'a`.
+    pub(super) unsafe fn from_raw<'a>(stats: *mut bindings::rtnl_link_stats64) -> &'a mut Self {
+        // SAFETY: By this function's requirements; the type is transparent.
+        unsafe { &mut *stats.cast() }
+    }
+
+    /// Received, but unusable for a reason that has no method of its own.
+    pub fn add_rx_errors(&mut self, n: u64) {
+        self.0.rx_errors += n;
+    }
+
+    /// Received with a length that makes no sense.
+    pub fn add_rx_length_errors(&mut self, n: u64) {
+        self.0.rx_errors += n;
+        self.0.rx_length_errors += n;
+    }
+
+    /// Received with a header that makes no sense.
+    pub fn add_rx_frame_errors(&mut self, n: u64) {
+        self.0.rx_errors += n;
+        self.0.rx_frame_errors += n;
+    }
+
+    /// Lost by the device because it had no buffer to receive into.
+    pub fn add_rx_missed_errors(&mut self, n: u64) {
+        self.0.rx_missed_errors += n;
+    }
+
+    /// Received, and dropped for want of something.
+    pub fn add_rx_dropped(&mut self, n: u64) {
+        self.0.rx_dropped += n;
+    }
+
+    /// Could not be sent for a reason that has no method of its own.
+    pub fn add_tx_errors(&mut self, n: u64) {
+        self.0.tx_errors += n;
+    }
+
+    /// Given to the device, which was shut down before it sent them.
+    pub fn add_tx_aborted_errors(&mut self, n: u64) {
+        self.0.tx_errors += n;
+        self.0.tx_aborted_errors += n;
+    }
+
+    /// Given to the device, which lost its link before it sent them.
+    pub fn add_tx_carrier_errors(&mut self, n: u64) {
+        self.0.tx_errors += n;
+        self.0.tx_carrier_errors += n;
+    }
+
+    /// To be sent, and dropped for want of something.
+    pub fn add_tx_dropped(&mut self, n: u64) {
+        self.0.tx_dropped += n;
+    }
+}
