@@ -47,7 +47,7 @@ mod ssr;
 mod stats;
 mod tx;
 
-kabi::module_platform_driver! {
+kabi::platform::module_platform_driver! {
     type: driver::BamDmux,
     name: "bam-dmux",
     authors: ["The bam-dmux developers"],

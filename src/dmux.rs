@@ -26,7 +26,6 @@ use kernel::{
 use super::{
     kabi::{
         dmaengine::Notify,
-        impl_has_work,
         napi::{
             Napi,
             Poll,
@@ -36,6 +35,7 @@ use super::{
         runtime_pm::RuntimePm,
         smsm::LineHandler,
         work::{
+            impl_has_work,
             Work,
             WorkItem, //
         }, //

@@ -77,3 +77,46 @@ impl<T> Fifo<T> {
         item
     }
 }
+
+#[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
+#[kernel::macros::kunit_tests(bam_dmux_fifo)]
+mod tests {
+    use super::*;
+
+    /// Items come out in the order they went in, also when the queue wraps.
+    #[test]
+    fn keeps_order_across_the_wrap() {
+        let mut fifo = Fifo::new(4, GFP_KERNEL).unwrap();
+        let mut next_out = 0;
+        for next_in in 0..25 {
+            assert!(fifo.push(next_in).is_ok());
+            if fifo.len() == 3 {
+                assert!(fifo.pop() == Some(next_out));
+                next_out += 1;
+            }
+        }
+        assert!(fifo.len() == 2);
+    }
+
+    /// A full queue gives the item back and stays as it was; an empty one has nothing to give.
+    #[test]
+    fn is_bounded() {
+        let mut fifo = Fifo::new(2, GFP_KERNEL).unwrap();
+        assert!(fifo.pop().is_none());
+        assert!(fifo.push(1).is_ok());
+        assert!(fifo.push(2).is_ok());
+        assert!(fifo.push(3) == Err(3));
+        assert!(fifo.room() == 0);
+        assert!(fifo.pop() == Some(1));
+        assert!(fifo.room() == 1);
+        assert!(!fifo.is_empty());
+    }
+
+    /// A queue without room takes nothing and does not divide by its length.
+    #[test]
+    fn may_have_no_room_at_all() {
+        let mut fifo = Fifo::<u8>::new(0, GFP_KERNEL).unwrap();
+        assert!(fifo.push(1) == Err(1));
+        assert!(fifo.pop().is_none());
+    }
+}

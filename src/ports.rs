@@ -21,9 +21,9 @@ use kernel::{
 use super::{
     dmux::Dmux,
     kabi::{
-        new_spinlock_bh,
         sync::{
-            synchronize_expedited,
+            new_spinlock_bh,
+            rcu,
             SpinLockBh, //
         }, //
     },
@@ -148,7 +148,7 @@ impl Ports {
             self.list(channel, None);
             // The receive path borrows interfaces in softirq, where the last reference must not
             // be dropped: freeing an interface sleeps.
-            synchronize_expedited();
+            rcu::synchronize_expedited();
         })
     }
 

@@ -33,12 +33,14 @@ use super::{
         },
         dmaengine::Pipe,
         napi::Poll,
-        new_spinlock_bh,
         skb::{
             DropReason,
             SkBuff, //
         },
-        sync::SpinLockBh, //
+        sync::{
+            new_spinlock_bh,
+            SpinLockBh, //
+        }, //
     },
     protocol::frame::{
         payload_protocol,
@@ -238,7 +240,7 @@ impl Ring {
             buffer.consume();
             return Ok(());
         }
-        let mapped = Mapped::map(buffer, &pipe.mapper()).map_err(|(e, buffer)| {
+        let mapped = Mapped::map(buffer, pipe.mapper()).map_err(|(e, buffer)| {
             buffer.consume();
             e
         })?;

@@ -35,8 +35,9 @@ impl Counter {
     }
 
     /// Events so far.
-    pub(crate) fn get(&self) -> i64 {
-        self.0.load(Relaxed)
+    pub(crate) fn get(&self) -> u64 {
+        // CAST: Never negative, see `add`.
+        self.0.load(Relaxed) as u64
     }
 }
 

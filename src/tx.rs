@@ -48,13 +48,15 @@ use super::{
             Device,
             Xmit, //
         },
-        new_spinlock_bh,
         runtime_pm::PmRef,
         skb::{
             DropReason,
             SkBuff, //
         },
-        sync::SpinLockBh, //
+        sync::{
+            new_spinlock_bh,
+            SpinLockBh, //
+        }, //
     },
     netdev::Wwan,
     protocol::frame::{
@@ -443,7 +445,7 @@ impl Ring {
             return;
         };
         skb.tx_timestamp();
-        let failed = match Mapped::map(skb, &pipe.mapper()) {
+        let failed = match Mapped::map(skb, pipe.mapper()) {
             Err((_, skb)) => skb,
             Ok(mapped) => match pipe.submit(mapped, meta) {
                 Err((_, mapped, _)) => mapped.into_skb(),
