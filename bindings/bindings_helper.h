@@ -40,5 +40,6 @@
 #include <linux/workqueue.h>
 
 #include "helpers.h"
+#include "helpers_dev.h"
 
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C functions for the Rust abstractions of devices, DMA and power: what is an inline function or
+ * a macro in C, or needs fields of types that Rust has no use for otherwise.
+ */
+
+#ifndef BAM_DMUX_HELPERS_DEV_H
+#define BAM_DMUX_HELPERS_DEV_H
+
+#include <linux/types.h>
+
+enum dma_data_direction;
+enum dma_transfer_direction;
+struct completion;
+struct device;
+struct dma_async_tx_descriptor;
+struct dma_chan;
+struct notifier_block;
+
+/* --- Runtime PM --- */
+
+int bam_dmux_helper_pm_runtime_get(struct device *dev);
+int bam_dmux_helper_pm_runtime_resume_and_get(struct device *dev);
+void bam_dmux_helper_pm_runtime_put_autosuspend(struct device *dev);
+void bam_dmux_helper_pm_runtime_put_noidle(struct device *dev);
+void bam_dmux_helper_pm_runtime_mark_last_busy(struct device *dev);
+/* An enum rpm_status; RPM_INVALID without CONFIG_PM. */
+int bam_dmux_helper_pm_runtime_status(const struct device *dev);
+int bam_dmux_helper_pm_usage_count(const struct device *dev);
+void bam_dmux_helper_pm_runtime_enable_autosuspend(struct device *dev, int delay_ms);
+/* Cancels a pending request and waits for callbacks that run. */
+void bam_dmux_helper_pm_runtime_disable_autosuspend(struct device *dev);
+
+/* --- Completion --- */
+
+void bam_dmux_helper_reinit_completion(struct completion *c);
+
+/* --- DMA mapping --- */
+
+dma_addr_t bam_dmux_helper_dma_map_single(struct device *dev, void *ptr, size_t len,
+					  enum dma_data_direction dir);
+void bam_dmux_helper_dma_unmap_single(struct device *dev, dma_addr_t addr, size_t len,
+				      enum dma_data_direction dir);
+int bam_dmux_helper_dma_mapping_error(struct device *dev, dma_addr_t addr);
+
+/* --- DMA engine --- */
+
+struct dma_chan *bam_dmux_helper_dma_request_chan(struct device *dev, const char *name);
+void bam_dmux_helper_dma_release_channel(struct dma_chan *chan);
+/* Whether the provider can take back what was handed to it. */
+bool bam_dmux_helper_dmaengine_can_terminate(const struct dma_chan *chan);
+struct device *bam_dmux_helper_dmaengine_get_dma_device(struct dma_chan *chan);
+int bam_dmux_helper_dmaengine_set_maxburst(struct dma_chan *chan,
+					   enum dma_transfer_direction dir, u32 maxburst);
+struct dma_async_tx_descriptor *
+bam_dmux_helper_dmaengine_prep_slave_single(struct dma_chan *chan, dma_addr_t addr, size_t len,
+					    enum dma_transfer_direction dir, unsigned long flags);
+/* A negative errno, or 0. From here on the callback may run. */
+int bam_dmux_helper_dmaengine_submit(struct dma_async_tx_descriptor *desc,
+				     void (*callback)(void *param), void *param);
+void bam_dmux_helper_dma_async_issue_pending(struct dma_chan *chan);
+int bam_dmux_helper_dmaengine_terminate_async(struct dma_chan *chan);
+void bam_dmux_helper_dmaengine_synchronize(struct dma_chan *chan);
+
+/* --- Restarts of a remote processor --- */
+
+/*
+ * NULL if this kernel has no restart notifications, or the module that sends them is not loaded.
+ * Otherwise a cookie for the other function, or an error pointer.
+ */
+void *bam_dmux_helper_ssr_register(const char *name, struct notifier_block *nb);
+/* Waits until the callback does not run any more. */
+void bam_dmux_helper_ssr_unregister(void *cookie, struct notifier_block *nb);
+
+#endif
