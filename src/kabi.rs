@@ -12,13 +12,34 @@
 //! | [`netdev`] | `struct net_device`, its transmit queue and statistics |
 //! | [`napi`] | NAPI on a dummy network device, GRO |
 //! | [`sync`] | spin locks that also exclude softirqs, expedited RCU |
+//! | [`platform`] | `struct platform_driver` with runtime PM callbacks |
+//! | [`runtime_pm`] | users of a device's runtime PM |
+//! | [`dma`] | streaming mappings of socket buffers |
+//! | [`dmaengine`] | `struct dma_chan` as a queue of mapped buffers |
+//! | [`smem_state`] | our own state bits in shared memory |
+//! | [`smsm`] | state lines of other processors: interrupt and level |
+//! | [`ssr`] | restarts of the modem |
+//! | [`work`] | work items with delay and cancellation |
+//! | [`completion`] | `struct completion` with a bounded wait |
 #![allow(unsafe_code)]
 // A library for the driver, with the visibilities of `rust/kernel/`: it may have more than the driver
 // uses today.
 #![allow(dead_code, unreachable_pub)]
 
 mod bindings;
+pub(crate) mod completion;
+pub(crate) mod dma;
+pub(crate) mod dmaengine;
 pub(crate) mod napi;
 pub(crate) mod netdev;
+pub(crate) mod platform;
+pub(crate) mod runtime_pm;
 pub(crate) mod skb;
+pub(crate) mod smem_state;
+pub(crate) mod smsm;
+pub(crate) mod ssr;
 pub(crate) mod sync;
+pub(crate) mod work;
+
+pub(crate) use platform::module_platform_driver;
+pub(crate) use work::impl_has_work;
