@@ -27,14 +27,14 @@
 #define BOARD_BAR_REGISTERS	0
 #define BOARD_BAR_SMEM		2
 
-static int board_check_bar(struct pci_dev *pdev, int bar, resource_size_t size)
+static int board_check_bar(struct pci_dev *pdev, int bar, unsigned int size)
 {
 	if (pci_resource_flags(pdev, bar) & IORESOURCE_MEM &&
 	    pci_resource_len(pdev, bar) >= size)
 		return 0;
 	return dev_err_probe(&pdev->dev, -ENODEV,
-			     "BAR %d is not %pa bytes of memory: simulator and board module are not of the same version\n",
-			     bar, &size);
+			     "BAR %d is not %u KiB of memory: simulator and board module are not of the same version\n",
+			     bar, size / SZ_1K);
 }
 
 static int board_check(struct pci_dev *pdev)
