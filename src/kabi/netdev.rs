@@ -318,7 +318,7 @@ pub struct Name([c_char; bindings::IFNAMSIZ as usize]);
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
-            fmt::Write::write_char(f, char::from(byte as u8))?;
+            fmt::Write::write_char(f, char::from(byte))?;
         }
         Ok(())
     }

@@ -10,7 +10,10 @@ use core::{
     ptr::NonNull, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    str::as_char_ptr_in_const_context, //
+};
 
 use super::{
     super::{
@@ -107,7 +110,7 @@ struct StaticType(bindings::device_type);
 unsafe impl Sync for StaticType {}
 
 static WWAN: StaticType = StaticType(bindings::device_type {
-    name: c"wwan".as_ptr().cast(),
+    name: as_char_ptr_in_const_context(c"wwan"),
     ..pin_init::zeroed()
 });
 
