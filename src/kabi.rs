@@ -33,6 +33,7 @@ pub(crate) mod dmaengine;
 pub(crate) mod napi;
 pub(crate) mod netdev;
 pub(crate) mod platform;
+pub(crate) mod ratelimit;
 pub(crate) mod runtime_pm;
 pub(crate) mod skb;
 pub(crate) mod smem_state;
