@@ -194,6 +194,6 @@ impl Ports {
         for channel in Channel::all() {
             writeln!(f, "channel {}: {:?}", channel.index(), table.state(channel))?;
         }
-        Ok(())
+        writeln!(f, "repeated OPEN and CLOSE: {}", table.repeated())
     }
 }

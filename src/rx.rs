@@ -44,6 +44,7 @@ use super::{
     },
     protocol::frame::{
         payload_protocol,
+        Channel,
         Command,
         Header,
         HeaderError,
@@ -293,7 +294,7 @@ fn receive(dmux: &Arc<Dmux>, poll: &Poll<'_>, mut buffer: SkBuff) -> Option<SkBu
     };
     match Header::parse(&header) {
         Err(e) => {
-            reject(dmux, e);
+            reject(dmux, &header, e);
             Some(buffer)
         }
         Ok(header) => match header.command {
@@ -338,13 +339,21 @@ fn deliver(
 }
 
 /// Counts a frame that makes no sense, and says so from time to time.
-fn reject(dmux: &Arc<Dmux>, error: HeaderError) {
+fn reject(dmux: &Arc<Dmux>, header: &[u8; HEADER_LEN], error: HeaderError) {
     let counters = &dmux.counters;
     match error {
         HeaderError::BadMagic(_) => counters.rx_bad_magic.inc(),
         HeaderError::UnknownCommand(_) => counters.rx_bad_command.inc(),
         HeaderError::ChannelOutOfRange(_) => counters.rx_bad_channel.inc(),
-        _ => counters.rx_bad_length.inc(),
+        HeaderError::Empty | HeaderError::TooLong(_) => {
+            counters.rx_bad_length.inc();
+            // The only fault of the header that can be laid at an interface's door.
+            let [_, _, _, _, _, channel, _, _] = *header;
+            let interface = Channel::new(channel).and_then(|c| dmux.ports.interface(c));
+            if let Some(interface) = interface {
+                interface.private().rx_length_errors.inc();
+            }
+        }
     }
     if dmux.may_log() {
         dev_warn!(dmux.dev(), "modem sent a frame that makes no sense: {error:?}\n");

@@ -82,8 +82,6 @@ counters! {
     rx_reclaimed,
     /// Frames received right before the power went that could not be kept.
     rx_overrun,
-    /// OPEN commands received for channels that were already open.
-    rx_duplicate_open,
     /// Frames in the modem's hands when power went away: lost.
     tx_lost,
     /// Frames dropped because the modem could not be woken.
