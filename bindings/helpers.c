@@ -340,6 +340,12 @@ void bam_dmux_helper_dstats_fetch(const struct net_device *dev, struct rtnl_link
 	}
 }
 
+int bam_dmux_helper_dev_queue_xmit(struct net_device *dev, struct sk_buff *skb)
+{
+	skb->dev = dev;
+	return dev_queue_xmit(skb);
+}
+
 /* --- NAPI --- */
 
 void bam_dmux_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,

@@ -110,6 +110,9 @@ void bam_dmux_helper_dstats_tx_dropped(struct net_device *dev);
 /* Adds the per-CPU counters to *s. */
 void bam_dmux_helper_dstats_fetch(const struct net_device *dev, struct rtnl_link_stats64 *s);
 
+/* Sends a packet through the stack. It consumes the packet. */
+int bam_dmux_helper_dev_queue_xmit(struct net_device *dev, struct sk_buff *skb);
+
 /* --- NAPI --- */
 
 void bam_dmux_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
