@@ -3,6 +3,9 @@
 # The first process of a namespace made by tests/env/enter: mounts what the root
 # needs, then runs the command in it. Not to be run by hand.
 
+# In braces, so that the shell has read all of it before it runs any of it: the file
+# may change (git pull) while a long command runs.
+{
 set -euo pipefail
 
 root=$ENTER_ROOT
@@ -75,7 +78,7 @@ variables=(
 	HOME=/root USER=root LOGNAME=root LC_ALL=C.UTF-8 "TERM=${TERM:-dumb}"
 	CARGO_HOME=/cache/cargo CARGO_TARGET_DIR=/cache/target
 	RUFF_CACHE_DIR=/cache/build/ruff PYTHONDONTWRITEBYTECODE=1
-	BAM_DMUX_CACHE=/cache
+	BAM_DMUX_CACHE=/cache "BAM_DMUX_OUTSIDE=$ENTER_CACHE" BAM_DMUX_INSIDE=1
 )
 if [ -e "$root/run/certificates.crt" ]; then
 	for n in SSL_CERT_FILE CURL_CA_BUNDLE CARGO_HTTP_CAINFO PIP_CERT; do
@@ -95,3 +98,4 @@ status=0
 chroot "$root" /usr/bin/env -i "${variables[@]}" \
 	/bin/sh -c 'cd "$1" && shift && exec "$@"' sh "$ENTER_DIR" "$@" || status=$?
 exit "$status"
+}

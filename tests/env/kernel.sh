@@ -67,9 +67,7 @@ progress_objects() {
 stage_kernel() {
 	local name=$1 dir=$CACHE/kernel/$1 key versions
 	key=$(kernel_key "$name")
-	if stage_is_current "kernel-$name" "$key"; then
-		return
-	fi
+	needed "kernel-$name" "$key" || return 0
 	say "$STEP kernel $name, into $dir"
 	stage_begin "kernel-$name"
 	# Objects of another compiler or source are not to be trusted; after a
@@ -78,8 +76,8 @@ stage_kernel() {
 	if [ "$(cat "$dir/.bam-dmux-versions" 2>/dev/null)" != "$versions" ]; then
 		rm -rf "$dir"
 	fi
-	run_logged "kernel-$name-config" progress_last_line configure_kernel "$name" || exit 1
+	run_logged "kernel-$name-config" progress_last_line configure_kernel "$name"
 	printf '%s\n' "$versions" >"$dir/.bam-dmux-versions"
-	run_logged "kernel-$name" "progress_$name" compile_kernel "$name" || exit 1
+	run_logged "kernel-$name" "progress_$name" compile_kernel "$name"
 	stage_done "kernel-$name" "$key"
 }

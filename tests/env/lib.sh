@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # sourced: variables are used elsewhere
 # What the scripts of tests/env have in common: where things are, how steps
 # report, and how a stage knows that it is up to date.
 #
@@ -34,6 +34,11 @@ checkout_id() {
 	printf '%s' "$CHECKOUT" | sha256sum | cut -c1-12
 }
 
+# Whether this runs in the root already, by way of tests/env/enter.
+inside_root() {
+	[ -n "${BAM_DMUX_INSIDE:-}" ]
+}
+
 # need_root: everything here mounts, and mounting takes root.
 need_root() {
 	[ "$(id -u)" = 0 ] ||
@@ -59,6 +64,8 @@ duration() {
 # Runs the command with its output in $CACHE/log/NAME.log. Says every 20 s
 # (every 2 s on a terminal) how far it is, in the words PROGRESS prints when it
 # is called with the log as its argument. A failure shows the log's last lines.
+# NB when the command is a function, call this as a plain command: in a condition
+# (if, ||) the shell would ignore "set -e" in that function.
 run_logged() {
 	local name=$1 progress=$2 log pid status=0 start=$SECONDS said=$SECONDS every=20
 	shift 2
@@ -138,4 +145,16 @@ debian_mirror() {
 # list FILE: the words of a package list, without comments.
 list() {
 	sed -e 's/#.*//' "$1" | tr -s ' \t\n' '\n' | sed '/^$/d'
+}
+
+# copy_sources DIR: what the modules are built from, copied by content: a time says
+# little when a checkout may go back to older files. A copy that differs gets the
+# time of now, and make does the rest.
+copy_sources() {
+	mkdir -p "$1"
+	(cd "$CHECKOUT" && rsync -rlpcR --delete \
+		--exclude=bindings_generated.rs --exclude='*.mod.c' --include='*/' \
+		--include='*.'{rs,c,h,dtso,dtsi,dts} --include=Kbuild --include=Kconfig \
+		--include=bindgen_parameters --exclude='*' \
+		Kbuild Kconfig src bindings dts tests/board tests/kunit "$1/")
 }

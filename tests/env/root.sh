@@ -64,6 +64,7 @@ build_root() {
 	bootstrap_root "$new" "$mirror"
 	fill_root "$new"
 	# What later stages depend on: they are rebuilt when these change.
+	# shellcheck disable=SC2016 # dpkg-query's variables, not the shell's
 	"$ENV_DIR/enter" --root "$new" dpkg-query -W -f '${Package} ${Version}\n' \
 		rustc bindgen clang lld "$KERNEL_PACKAGE" dt-schema >"$CACHE/root.versions.new"
 	rm -rf --one-file-system "$CACHE/root"
@@ -74,13 +75,11 @@ build_root() {
 stage_root() {
 	local key mirror
 	key=$(root_key)
-	if stage_is_current root "$key"; then
-		return
-	fi
+	needed root "$key" || return 0
 	install_mmdebstrap
 	mirror=$(debian_mirror)
 	say "$STEP Debian $SUITE with compilers and QEMU, into $CACHE/root"
 	stage_begin root
-	run_logged root progress_last_line build_root "$mirror" || exit 1
+	run_logged root progress_last_line build_root "$mirror"
 	stage_done root "$key"
 }

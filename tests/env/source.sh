@@ -23,11 +23,9 @@ progress_source() {
 stage_source() {
 	local key
 	key=$(source_key)
-	if stage_is_current source "$key"; then
-		return
-	fi
+	needed source "$key" || return 0
 	say "$STEP kernel source of $KERNEL_PACKAGE, into $CACHE/kernel/src"
 	stage_begin source
-	run_logged source progress_source unpack_source || exit 1
+	run_logged source progress_source unpack_source
 	stage_done source "$key"
 }
