@@ -280,3 +280,7 @@ macro_rules! module_platform_driver {
     };
 }
 pub(crate) use module_platform_driver;
+
+#[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
+#[path = "../../tests/kunit/platform.rs"]
+mod tests;

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit tests of `src/kabi/platform.rs`: a driver that writes down what happens to it, on a platform
+//! device made for the test.
+
+use kernel::prelude::*;
+
+#[kunit_tests(bam_dmux_platform)]
+mod cases {
+    use kernel::{
+        sync::atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        }, //
+    };
+
+    use super::super::*;
+
+    use crate::kabi::runtime_pm::{
+        RuntimePm,
+        Status, //
+    };
+
+    /// What happened so far, one decimal digit per event, the oldest first.
+    static EVENTS: Atomic<u64> = Atomic::new(0);
+    /// Whether `start()` and `runtime_resume()` fail.
+    static START_FAILS: Atomic<bool> = Atomic::new(false);
+    static RESUME_FAILS: Atomic<bool> = Atomic::new(false);
+
+    const PROBE: u64 = 1;
+    const START: u64 = 2;
+    const RESUME: u64 = 3;
+    const SUSPEND: u64 = 4;
+    const UNBIND: u64 = 5;
+    const DROP: u64 = 6;
+
+    const NAME: &CStr = c"bam-dmux-kunit";
+
+    /// The events of a test do not overlap: the PM core runs one callback at a time, and the tests
+    /// wait for each.
+    fn note(event: u64) {
+        EVENTS.store(EVENTS.load(Relaxed) * 10 + event, Relaxed);
+    }
+
+    struct TestDriver;
+
+    struct Data;
+
+    impl Drop for Data {
+        fn drop(&mut self) {
+            note(DROP);
+        }
+    }
+
+    impl Driver for TestDriver {
+        type IdInfo = ();
+        type Data = Data;
+        const AUTOSUSPEND_MS: u32 = 10;
+
+        fn probe<'a>(
+            _dev: &'a platform::Device<Core<'_>>,
+            _info: Option<&'a ()>,
+        ) -> impl PinInit<Data, Error> + 'a {
+            note(PROBE);
+            Ok::<_, Error>(Data)
+        }
+
+        fn start(_dev: &platform::Device<Bound>, _data: Pin<&Data>) -> Result {
+            note(START);
+            if START_FAILS.load(Relaxed) {
+                return Err(EIO);
+            }
+            Ok(())
+        }
+
+        fn unbind(_dev: &platform::Device<Bound>, _data: Pin<&Data>) {
+            note(UNBIND);
+        }
+
+        fn runtime_suspend(_data: Pin<&Data>) -> Result {
+            note(SUSPEND);
+            Ok(())
+        }
+
+        fn runtime_resume(_data: Pin<&Data>) -> Result {
+            note(RESUME);
+            if RESUME_FAILS.load(Relaxed) {
+                return Err(ETIMEDOUT);
+            }
+            Ok(())
+        }
+    }
+
+    /// A platform device that the driver is for, without a devicetree node.
+    struct TestDevice(*mut bindings::platform_device);
+
+    impl TestDevice {
+        fn new() -> Result<Self> {
+            EVENTS.store(0, Relaxed);
+            START_FAILS.store(false, Relaxed);
+            RESUME_FAILS.store(false, Relaxed);
+            let info = bindings::platform_device_info {
+                name: NAME.as_char_ptr(),
+                id: -1,
+                ..pin_init::zeroed()
+            };
+            // SAFETY: `info` and what it points to are valid during the call.
+            let pdev = unsafe { bindings::platform_device_register_full(&info) };
+            Ok(Self(kernel::error::from_err_ptr(pdev)?))
+        }
+
+        fn pm(&self) -> RuntimePm {
+            // SAFETY: The platform device is valid as long as `self`.
+            let dev = unsafe { &raw mut (*self.0).dev };
+            // SAFETY: As above.
+            RuntimePm::new(unsafe { Device::from_raw(dev) })
+        }
+    }
+
+    impl Drop for TestDevice {
+        fn drop(&mut self) {
+            // SAFETY: `new()` has registered it.
+            unsafe { bindings::platform_device_unregister(self.0) };
+        }
+    }
+
+    fn register() -> Result<Pin<KBox<driver::Registration<Adapter<TestDriver>>>>> {
+        KBox::pin_init(
+            driver::Registration::new(NAME, kernel::module::this_module::<crate::LocalModule>()),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Waits until the device has the status, at most ten seconds.
+    fn reaches(pm: &RuntimePm, status: Status) -> bool {
+        for _ in 0..1000 {
+            if pm.status() == status {
+                return true;
+            }
+            fsleep(Delta::from_millis(10));
+        }
+        false
+    }
+
+    /// The data is there before the first callback and dropped after the last one; the device suspends
+    /// by itself when nobody uses it.
+    #[test]
+    fn order_of_a_driver_s_life() -> Result {
+        let dev = TestDevice::new()?;
+        let pm = dev.pm();
+        let driver = register()?;
+        assert!(EVENTS.load(Relaxed) == 12);
+        let usage = pm.resume_and_get()?;
+        assert!(usage.is_active());
+        assert!(EVENTS.load(Relaxed) == 123);
+        drop(usage);
+        assert!(reaches(&pm, Status::Suspended));
+        assert!(EVENTS.load(Relaxed) == 1234);
+        drop(driver);
+        // The driver core resumes the device before it unbinds it.
+        assert!(EVENTS.load(Relaxed) % 100 == 56);
+        assert!(pm.get().err() == Some(EACCES));
+        assert!(pm.usage_count() == 0);
+        Ok(())
+    }
+
+    /// A request that does not wait is served later, and the proof of being active comes with it.
+    #[test]
+    fn get_resumes_later() -> Result {
+        let dev = TestDevice::new()?;
+        let pm = dev.pm();
+        let _driver = register()?;
+        let usage = pm.get()?;
+        assert!(reaches(&pm, Status::Active));
+        assert!(usage.active().is_some());
+        // With a user it stays active, whatever the autosuspend delay is.
+        fsleep(Delta::from_millis(50));
+        assert!(usage.active().is_some());
+        assert!(EVENTS.load(Relaxed) == 123);
+        Ok(())
+    }
+
+    /// A start that fails is undone: unbind, data dropped, runtime PM off.
+    #[test]
+    fn failed_start_is_undone() -> Result {
+        let dev = TestDevice::new()?;
+        let pm = dev.pm();
+        START_FAILS.store(true, Relaxed);
+        let _driver = register()?;
+        assert!(EVENTS.load(Relaxed) == 1256);
+        assert!(pm.get().err() == Some(EACCES));
+        assert!(pm.usage_count() == 0);
+        Ok(())
+    }
+
+    /// A resume that fails leaves no count behind, and the next one may succeed.
+    #[test]
+    fn failed_resume_can_be_tried_again() -> Result {
+        let dev = TestDevice::new()?;
+        let pm = dev.pm();
+        let _driver = register()?;
+        let before = pm.usage_count();
+        RESUME_FAILS.store(true, Relaxed);
+        assert!(pm.resume_and_get().err() == Some(ETIMEDOUT));
+        assert!(pm.usage_count() == before);
+        assert!(pm.status() == Status::Suspended);
+        RESUME_FAILS.store(false, Relaxed);
+        assert!(pm.resume_and_get().is_ok());
+        assert!(EVENTS.load(Relaxed) == 1233);
+        Ok(())
+    }
+
+    /// Nothing calls back after unbinding, though a request for it was made just before.
+    #[test]
+    fn pending_resume_dies_with_the_driver() -> Result {
+        for _ in 0..20 {
+            let dev = TestDevice::new()?;
+            let pm = dev.pm();
+            let driver = register()?;
+            let usage = pm.get();
+            drop(driver);
+            assert!(EVENTS.load(Relaxed) % 10 == DROP);
+            fsleep(Delta::from_millis(5));
+            assert!(EVENTS.load(Relaxed) % 10 == DROP);
+            drop(usage);
+            assert!(pm.usage_count() == 0);
+        }
+        Ok(())
+    }
+}
