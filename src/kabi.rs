@@ -41,6 +41,3 @@ pub(crate) mod smsm;
 pub(crate) mod ssr;
 pub(crate) mod sync;
 pub(crate) mod work;
-
-pub(crate) use platform::module_platform_driver;
-pub(crate) use work::impl_has_work;
