@@ -168,9 +168,7 @@ impl Dmux {
         self.rx.connect(self)?;
         self.tx
             .connect(self)
-            .inspect_err(|_| self.rx.disconnect(self))?;
-        self.counters.connects.inc();
-        Ok(())
+            .inspect_err(|_| self.rx.disconnect(self))
     }
 
     /// Disconnects both pipes. BAM still has power. Process context.
@@ -181,7 +179,6 @@ impl Dmux {
 
     /// Connecting failed with `error`: says so and tries again soon. Any context.
     pub(crate) fn connect_failed(self: &Arc<Self>, error: Error) {
-        self.counters.connect_failed.inc();
         if self.may_log() {
             dev_err!(
                 self.dev(),

@@ -150,7 +150,6 @@ impl Link {
                 }
                 Transition::Disconnect => {
                     dmux.disconnect();
-                    dmux.counters.disconnects.inc();
                     self.state.lock().disconnected()
                 }
             };
@@ -298,7 +297,14 @@ impl Link {
     /// The handshake's state for people.
     pub(crate) fn show(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
         let state = self.state.lock();
-        writeln!(f, "handshake: {:?}", &*state)
+        writeln!(
+            f,
+            "link: connected={} next={:?} ack_outstanding={}",
+            state.is_connected(),
+            state.wake_step(),
+            state.ack_outstanding()
+        )?;
+        writeln!(f, "link: {:?}", state.counters())
     }
 
     /// Opens the transmit ring if the modem has seen our vote and the pipes are connected.

@@ -90,9 +90,9 @@ impl Ports {
         self.table.lock().accepts_data(channel)
     }
 
-    /// Runs `f` on the table. For the transmit ring, which sends the commands.
-    pub(crate) fn with_table<R>(&self, f: impl FnOnce(&mut ChannelTable) -> R) -> R {
-        f(&mut self.table.lock())
+    /// Takes the next OPEN or CLOSE that is due. For the transmit ring, which sends it.
+    pub(crate) fn next_command(&self) -> Option<(Channel, Command)> {
+        self.table.lock().next_command()
     }
 
     /// Whether an OPEN or CLOSE waits to be sent.

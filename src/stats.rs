@@ -92,12 +92,6 @@ counters! {
     tx_timeouts,
     /// OPEN and CLOSE commands sent.
     tx_commands,
-    /// Times the data path was connected.
-    connects,
-    /// Times the data path was disconnected.
-    disconnects,
-    /// Times connecting failed (it is tried again while the modem keeps power up).
-    connect_failed,
     /// Wake-ups of the modem asked for.
     wakes,
     /// Wake-ups that failed.

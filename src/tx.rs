@@ -59,12 +59,15 @@ use super::{
         }, //
     },
     netdev::Wwan,
-    protocol::frame::{
-        Channel,
-        Command,
-        Header,
-        CHANNELS,
-        HEADER_LEN, //
+    protocol::{
+        frame::{
+            Channel,
+            Command,
+            Header,
+            CHANNELS,
+            HEADER_LEN, //
+        },
+        ring::Occupancy, //
     },
 };
 
@@ -152,13 +155,11 @@ enum Fate {
 struct Ring {
     waiting: Fifo<Frame>,
     pipe: Option<Pipe<ToDevice, Meta>>,
-    /// Data frames in `pipe`.
-    in_flight: usize,
+    /// Data frames, waiting and in flight together.
+    data: Occupancy,
     open: bool,
     /// Whether frames were given to the pipe since it was last told to start.
     doorbell_due: bool,
-    /// Whether an interface stopped its queue because of this ring.
-    stopped: bool,
     pm: Option<PmRef>,
 }
 
@@ -175,10 +176,9 @@ impl Tx {
         let ring = Ring {
             waiting: Fifo::new(RING_LEN, GFP_KERNEL)?,
             pipe: None,
-            in_flight: 0,
+            data: Occupancy::new(RING_LEN, RESERVE, WAKE_ROOM),
             open: false,
             doorbell_due: false,
-            stopped: false,
             pm: None,
         };
         Ok(try_pin_init!(Self {
@@ -205,7 +205,6 @@ impl Tx {
             let mut ring = self.ring.lock();
             ring.open = false;
             ring.doorbell_due = false;
-            ring.in_flight = 0;
             ring.pipe.take()
         };
         let Some(pipe) = pipe else {
@@ -257,15 +256,14 @@ impl Tx {
         let bytes = frame.meta.bytes;
         let mut ring = self.ring.lock();
 
-        if let Err(frame) = ring.waiting_push(frame) {
+        if let Err(frame) = ring.take(frame) {
             // Cannot happen while RESERVE holds; dropping is what is left.
             dev.tx_dropped();
             frame.skb.drop_reason(DropReason::QueuePurge);
             return Xmit::Ok;
         }
-        if ring.room() <= RESERVE {
+        if ring.data.should_stop() {
             dev.stop_queue();
-            ring.stopped = true;
         }
         // The frame is in the ring's hands: account for it before it can complete.
         let doorbell = dev.sent(bytes, dev.xmit_more());
@@ -360,24 +358,21 @@ impl Tx {
         let ring = self.ring.lock();
         writeln!(
             f,
-            "tx: open={} connected={} waiting={} in_flight={} stopped={} pm={}",
+            "tx: open={} connected={} data={} waiting={} in_flight={} stopped={} pm={}",
             ring.open,
             ring.pipe.is_some(),
+            ring.data.len(),
             ring.waiting.len(),
-            ring.in_flight,
-            ring.stopped,
+            ring.pipe.as_ref().map_or(0, Pipe::in_flight),
+            ring.data.is_stopped(),
             ring.pm.is_some()
         )
     }
 
     /// Wakes the queues that stopped for want of room, when there is enough again.
     fn wake_queues(&self, dmux: &Arc<Dmux>) {
-        {
-            let mut ring = self.ring.lock();
-            if !ring.stopped || ring.room() < WAKE_ROOM {
-                return;
-            }
-            ring.stopped = false;
+        if !self.ring.lock().data.should_wake() {
+            return;
         }
         dmux.ports.for_each(|interface| {
             if interface.is_running() && interface.is_present() {
@@ -388,13 +383,9 @@ impl Tx {
 }
 
 impl Ring {
-    /// Places for data frames that are free.
-    fn room(&self) -> usize {
-        RING_LEN.saturating_sub(self.waiting.len() + self.in_flight)
-    }
-
-    fn waiting_push(&mut self, frame: Frame) -> Result<(), Frame> {
-        if self.room() == 0 {
+    /// Takes a data frame in, or gives it back when there is no place.
+    fn take(&mut self, frame: Frame) -> Result<(), Frame> {
+        if !self.data.push() {
             return Err(frame);
         }
         self.waiting.push(frame)
@@ -421,14 +412,14 @@ impl Ring {
 
     fn push_out_commands(&mut self, dmux: &Arc<Dmux>) {
         while self.pipe_room() > 0 {
-            let Some((channel, command)) = dmux.ports.with_table(|t| t.peek_command()) else {
+            let Some((channel, command)) = dmux.ports.next_command() else {
                 break;
             };
             let Ok(frame) = Frame::command(channel, command) else {
                 dmux.counters.tx_no_memory.inc();
+                dmux.ports.command_lost(channel, command);
                 break;
             };
-            dmux.ports.with_table(|t| t.command_sent(channel, command));
             dmux.counters.tx_commands.inc();
             self.submit(dmux, frame);
         }
@@ -450,9 +441,6 @@ impl Ring {
             Ok(mapped) => match pipe.submit(mapped, meta) {
                 Err((_, mapped, _)) => mapped.into_skb(),
                 Ok(()) => {
-                    if matches!(meta.command, Command::Data) {
-                        self.in_flight += 1;
-                    }
                     self.doorbell_due = true;
                     return;
                 }
@@ -477,6 +465,7 @@ impl Ring {
             }
             return;
         }
+        self.data.pop();
         let Some(interface) = dmux.ports.interface(meta.channel) else {
             return;
         };
@@ -506,7 +495,7 @@ impl Ring {
                 break;
             };
             if let (Command::Data, Some(sum)) = (meta.command, sums.get_mut(meta.channel.index())) {
-                self.in_flight = self.in_flight.saturating_sub(1);
+                self.data.pop();
                 sum.0 += 1;
                 sum.1 += meta.bytes;
             }
