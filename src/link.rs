@@ -297,14 +297,7 @@ impl Link {
     /// The handshake's state for people.
     pub(crate) fn show(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
         let state = self.state.lock();
-        writeln!(
-            f,
-            "link: connected={} next={:?} ack_outstanding={}",
-            state.is_connected(),
-            state.wake_step(),
-            state.ack_outstanding()
-        )?;
-        writeln!(f, "link: {:?}", state.counters())
+        writeln!(f, "link: next={:?} {:?}", state.wake_step(), &*state)
     }
 
     /// Opens the transmit ring if the modem has seen our vote and the pipes are connected.

@@ -90,14 +90,14 @@ impl Ports {
         self.table.lock().accepts_data(channel)
     }
 
-    /// Takes the next OPEN or CLOSE that is due. For the transmit ring, which sends it.
-    pub(crate) fn next_command(&self) -> Option<(Channel, Command)> {
-        self.table.lock().next_command()
+    /// The next OPEN or CLOSE that is due. For the transmit ring, which sends it.
+    pub(crate) fn due_command(&self) -> Option<(Channel, Command)> {
+        self.table.lock().peek_command()
     }
 
-    /// Whether an OPEN or CLOSE waits to be sent.
-    pub(crate) fn has_command(&self) -> bool {
-        self.table.lock().peek_command().is_some()
+    /// A command was given to the modem.
+    pub(crate) fn command_sent(&self, channel: Channel, command: Command) {
+        self.table.lock().command_sent(channel, command);
     }
 
     /// A command got lost with the power: it is due again.

@@ -412,14 +412,14 @@ impl Ring {
 
     fn push_out_commands(&mut self, dmux: &Arc<Dmux>) {
         while self.pipe_room() > 0 {
-            let Some((channel, command)) = dmux.ports.next_command() else {
+            let Some((channel, command)) = dmux.ports.due_command() else {
                 break;
             };
             let Ok(frame) = Frame::command(channel, command) else {
                 dmux.counters.tx_no_memory.inc();
-                dmux.ports.command_lost(channel, command);
                 break;
             };
+            dmux.ports.command_sent(channel, command);
             dmux.counters.tx_commands.inc();
             self.submit(dmux, frame);
         }
@@ -518,7 +518,7 @@ impl Ring {
     /// that nothing will move. To be called after every change.
     fn settle(&mut self, dmux: &Arc<Dmux>) {
         let in_pipe = self.pipe.as_ref().map_or(0, Pipe::in_flight);
-        let waiting = !self.waiting.is_empty() || dmux.ports.has_command();
+        let waiting = !self.waiting.is_empty() || dmux.ports.due_command().is_some();
         if !waiting && in_pipe == 0 {
             self.pm = None;
             return;
