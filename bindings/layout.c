@@ -31,6 +31,7 @@ const struct bam_dmux_layout bam_dmux_layouts[] = {
 	SIZE(device_type),
 	SIZE(sk_buff),
 	OFFSET(sk_buff, len),
+	OFFSET(sk_buff, protocol),
 	SIZE(bam_dmux_netdev_priv),
 	{ "spinlock_t", sizeof(spinlock_t) },
 

@@ -47,30 +47,32 @@ include!(concat!(
     "/bindings/bindings_generated.rs"
 ));
 
+/// Looks `name` up in the table that the C compiler made (`bindings/layout.c`).
+#[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
+pub(super) fn c_layout(name: &ffi::CStr) -> Option<usize> {
+    use kernel::str::CStrExt as _;
+
+    let mut entry = (&raw const bam_dmux_layouts).cast::<bam_dmux_layout>();
+    loop {
+        // SAFETY: The table ends with an entry without a name, and `entry` was not moved past it.
+        let found = unsafe { &*entry };
+        if found.name.is_null() {
+            return None;
+        }
+        // SAFETY: Names in the table are C string literals.
+        if unsafe { ffi::CStr::from_char_ptr(found.name) } == name {
+            return Some(found.value);
+        }
+        entry = entry.wrapping_add(1);
+    }
+}
+
 #[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
 #[kernel::prelude::kunit_tests(bam_dmux_layout)]
 mod tests {
     use super::*;
-    use core::mem::{offset_of, size_of};
+    use core::mem::offset_of;
     use kernel::prelude::*;
-
-    /// Looks `name` up in the table that the C compiler made.
-    fn c_value(name: &CStr) -> Option<usize> {
-        let mut entry = &raw const bam_dmux_layouts as *const bam_dmux_layout;
-        loop {
-            // SAFETY: The table ends with an entry without a name, and `entry` was not moved past
-            // it.
-            let found = unsafe { &*entry };
-            if found.name.is_null() {
-                return None;
-            }
-            // SAFETY: Names in the table are C string literals.
-            if unsafe { CStr::from_ptr(found.name) } == name {
-                return Some(found.value);
-            }
-            entry = entry.wrapping_add(1);
-        }
-    }
 
     /// `SIZE(type)` and `OFFSET(type, field)` of `bindings/layout.c`, as rustc sees them.
     macro_rules! check {
@@ -111,16 +113,16 @@ mod tests {
             spinlock_t,
         ];
         for (name, value) in rust {
-            if c_value(name) != Some(value) {
-                kernel::pr_err!("{:?}: C {:?}, Rust {}\n", name, c_value(name), value);
+            if c_layout(name) != Some(value) {
+                kernel::pr_err!("{:?}: C {:?}, Rust {}\n", name, c_layout(name), value);
             }
-            assert!(c_value(name) == Some(value));
+            assert!(c_layout(name) == Some(value));
         }
     }
 
     /// A name that is in no table is not found: the comparison above cannot pass by accident.
     #[test]
     fn unknown_layout_name_is_not_found() {
-        assert!(c_value(c"no_such_type").is_none());
+        assert!(c_layout(c"no_such_type").is_none());
     }
 }

@@ -75,16 +75,15 @@ use super::{
     }, //
 };
 
+mod config;
 mod ops;
 mod queue;
 mod stats;
 
+pub use config::Config;
 pub use stats::Stats64;
 
-use ops::{
-    Private,
-    Vtable, //
-};
+use ops::Private;
 
 /// What became of a packet given to [`Operations::start_xmit`].
 #[must_use]
@@ -124,75 +123,6 @@ pub trait Operations: Sized + Send + Sync + 'static {
     ///
     /// Context: task or RCU reader; must not sleep.
     fn stats64(_dev: &Device<Self>, _stats: &mut Stats64) {}
-}
-
-/// Kind of device that user space is told, as `DEVTYPE` in its uevent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DevType {
-    /// None.
-    None,
-    /// `wwan`: a mobile modem's data channel.
-    Wwan,
-}
-
-/// What a new device is to be like.
-pub struct Config<'a> {
-    /// Name, or pattern with one `%d`; shorter than 16 bytes.
-    pub name: &'a CStr,
-    /// Tells user space that the kernel chose the number in the name (`NET_NAME_ENUM`).
-    pub enumerated: bool,
-    /// Number of the port on the parent, as user space sees it.
-    pub dev_port: u16,
-    /// The device that this one is part of.
-    pub parent: &'a device::Device,
-    /// Initial MTU, in bytes.
-    pub mtu: u32,
-    /// Smallest MTU that user space may set, in bytes.
-    pub min_mtu: u32,
-    /// Largest MTU that user space may set, in bytes.
-    pub max_mtu: u32,
-    /// Room in front of each packet that the driver wants, in bytes.
-    pub needed_headroom: u16,
-    /// Room behind each packet that the driver wants, in bytes.
-    pub needed_tailroom: u16,
-    /// Length of the queue above the driver, in packets.
-    pub tx_queue_len: u32,
-    /// Link type, one of the `ARPHRD_` constants.
-    pub hw_type: u16,
-    /// `IFF_` flags.
-    pub flags: u32,
-    /// Kind of device.
-    pub devtype: DevType,
-    /// Gives the device a random permanent address (but no current one: `addr_len` is 0). IPv6 makes
-    /// its interface identifier from it.
-    pub random_perm_addr: bool,
-    /// Time after which a stopped queue is reported to [`Operations::tx_timeout`], in milliseconds.
-    /// 0: the kernel's default, five seconds.
-    pub watchdog_ms: u32,
-}
-
-impl<'a> Config<'a> {
-    /// A modem's channel that carries bare IP packets, `wwan%d`.
-    pub fn raw_ip_wwan(parent: &'a device::Device) -> Self {
-        Self {
-            name: c"wwan%d",
-            enumerated: true,
-            dev_port: 0,
-            parent,
-            mtu: bindings::ETH_DATA_LEN,
-            min_mtu: 0,
-            max_mtu: bindings::ETH_DATA_LEN,
-            needed_headroom: 0,
-            needed_tailroom: 0,
-            tx_queue_len: 1000,
-            hw_type: bindings::ARPHRD_RAWIP as u16,
-            flags: bindings::net_device_flags_IFF_POINTOPOINT
-                | bindings::net_device_flags_IFF_NOARP,
-            devtype: DevType::Wwan,
-            random_perm_addr: true,
-            watchdog_ms: 0,
-        }
-    }
 }
 
 /// A network device with private data `T`.
@@ -404,7 +334,7 @@ impl<T: Operations> NetDev<T> {
         // SAFETY: The device is new, and has a private area for `T`.
         unsafe { ops::init_private(dev.as_ptr(), private) }?;
         // SAFETY: The device is new, nobody else has it.
-        unsafe { apply::<T>(dev.as_ptr(), config) };
+        unsafe { config.apply::<T>(dev.as_ptr()) };
 
         guard.dismiss();
         // INVARIANT: All parts were set up above.
@@ -475,40 +405,6 @@ impl<T: Operations> Drop for NetDev<T> {
         unsafe { (*dev).dev.type_ = ptr::null() };
         // SAFETY: The device is not registered, and we own it.
         unsafe { bindings::free_netdev(dev) };
-    }
-}
-
-/// Writes `config` to a new device.
-///
-/// # Safety
-///
-/// `dev` is valid, not registered, and only the caller has it.
-unsafe fn apply<T: Operations>(dev: *mut bindings::net_device, config: &Config<'_>) {
-    // SAFETY: By this function's requirements.
-    let fields = unsafe { &mut *dev };
-
-    fields.netdev_ops = Vtable::<T>::ops();
-    fields.dev_port = config.dev_port;
-    fields.mtu = config.mtu;
-    fields.min_mtu = config.min_mtu;
-    fields.max_mtu = config.max_mtu;
-    fields.needed_headroom = config.needed_headroom;
-    fields.needed_tailroom = config.needed_tailroom;
-    fields.tx_queue_len = config.tx_queue_len;
-    fields.type_ = config.hw_type;
-    fields.flags = config.flags;
-    fields.dev.parent = ptr::from_ref(config.parent).cast_mut().cast();
-    fields.dev.type_ = match config.devtype {
-        DevType::None => ptr::null(),
-        DevType::Wwan => ops::wwan_type(),
-    };
-    // SAFETY: FFI call without requirements.
-    let watchdog = unsafe { bindings::bam_dmux_helper_msecs_to_jiffies(config.watchdog_ms) };
-    fields.watchdog_timeo = c_int::try_from(watchdog).unwrap_or(c_int::MAX);
-
-    if config.random_perm_addr {
-        // SAFETY: By this function's requirements. `fields` is not used any more.
-        unsafe { bindings::bam_dmux_helper_random_perm_addr(dev) };
     }
 }
 

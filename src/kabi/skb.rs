@@ -51,38 +51,15 @@ use kernel::{
     prelude::*, //
 };
 
-use super::{
-    bindings,
-    napi::Poll, //
-};
+use super::bindings;
+
+mod free;
+
+pub use free::DropReason;
 
 /// Upper bound of the lengths that [`SkBuff`] takes: far above any packet, far below the limits of
 /// the C functions' integer types.
 const MAX_LEN: usize = 1 << 20;
-
-/// Why a packet was dropped; `enum skb_drop_reason` as seen by tracing tools (`skb:kfree_skb`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum DropReason {
-    /// None of the others.
-    NotSpecified = bindings::skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED,
-    /// Left over when a queue was emptied.
-    QueuePurge = bindings::skb_drop_reason_SKB_DROP_REASON_QUEUE_PURGE,
-    /// Shorter than the device can send or the protocol allows.
-    PktTooSmall = bindings::skb_drop_reason_SKB_DROP_REASON_PKT_TOO_SMALL,
-    /// Longer than the device can send.
-    PktTooBig = bindings::skb_drop_reason_SKB_DROP_REASON_PKT_TOO_BIG,
-    /// The device was not ready.
-    DevReady = bindings::skb_drop_reason_SKB_DROP_REASON_DEV_READY,
-    /// The device's header was invalid or did not fit.
-    DevHdr = bindings::skb_drop_reason_SKB_DROP_REASON_DEV_HDR,
-    /// No room in the device's ring.
-    FullRing = bindings::skb_drop_reason_SKB_DROP_REASON_FULL_RING,
-    /// Out of memory.
-    NoMem = bindings::skb_drop_reason_SKB_DROP_REASON_NOMEM,
-    /// Neither IPv4 nor IPv6.
-    UnhandledProto = bindings::skb_drop_reason_SKB_DROP_REASON_UNHANDLED_PROTO,
-}
 
 /// The raw value of the allocation flags that make sense for a socket buffer.
 ///
@@ -145,9 +122,8 @@ impl SkBuff {
         let headroom = to_uint(headroom)?;
         let size = to_uint(size)?;
         // SAFETY: A null device is allowed: the buffer is not for receiving from one.
-        let skb = unsafe {
-            bindings::__netdev_alloc_skb(ptr::null_mut(), headroom + size, gfp(flags))
-        };
+        let skb =
+            unsafe { bindings::__netdev_alloc_skb(ptr::null_mut(), headroom + size, gfp(flags)) };
         let ptr = NonNull::new(skb).ok_or(ENOMEM)?;
         // SAFETY: The buffer is new, hence empty, and has that much tailroom.
         unsafe { bindings::bam_dmux_helper_skb_reserve(skb, headroom) };
@@ -320,7 +296,10 @@ impl SkBuff {
         // Only now: a buffer with fragments has no tailroom to speak of.
         let more_tail = to_uint(tail)?.saturating_sub(to_uint(self.tailroom())?);
 
-        if more_head == 0 && more_tail == 0 && self.head_is_private() && (tail == 0 || self.is_private())
+        if more_head == 0
+            && more_tail == 0
+            && self.head_is_private()
+            && (tail == 0 || self.is_private())
         {
             return Ok(());
         }
@@ -436,38 +415,6 @@ impl SkBuff {
     pub fn tx_timestamp(&self) {
         // SAFETY: The buffer is valid by the type invariants.
         unsafe { bindings::bam_dmux_helper_skb_tx_timestamp(self.as_raw()) };
-    }
-
-    /// Frees a buffer that served its purpose: it was sent, or its content was used.
-    pub fn consume(self) {
-        self.free(bindings::skb_drop_reason_SKB_CONSUMED);
-    }
-
-    /// Like [`consume`](Self::consume), for many buffers in a NAPI poll: their memory is recycled.
-    pub fn consume_in_poll(self, poll: &Poll<'_>) {
-        let skb = self.into_raw();
-        // SAFETY: We own the buffer. `poll` proves that this is a NAPI poll with that budget.
-        unsafe { bindings::napi_consume_skb(skb.as_ptr(), poll.budget()) };
-    }
-
-    /// Frees a buffer whose content was lost because of `reason`.
-    pub fn drop_reason(self, reason: DropReason) {
-        self.free(reason as bindings::skb_drop_reason);
-    }
-
-    /// Frees the buffer, in whatever context.
-    fn free(self, reason: bindings::skb_drop_reason) {
-        let skb = self.into_raw();
-        // SAFETY: We own the buffer.
-        unsafe { bindings::dev_kfree_skb_any_reason(skb.as_ptr(), reason) };
-    }
-}
-
-impl Drop for SkBuff {
-    fn drop(&mut self) {
-        let reason = bindings::skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED;
-        // SAFETY: We own the buffer, and it is not used again.
-        unsafe { bindings::dev_kfree_skb_any_reason(self.as_raw(), reason) };
     }
 }
 

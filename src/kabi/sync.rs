@@ -66,11 +66,7 @@ unsafe impl Backend for SpinLockBhBackend {
     type GuardState = ();
 
     #[inline]
-    unsafe fn init(
-        ptr: *mut Self::State,
-        name: *const c_char,
-        key: *mut bindings::lock_class_key,
-    ) {
+    unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
         // SAFETY: By this function's requirements `ptr` is valid for writes, `name` and `key` live
         // forever.
         unsafe { bindings::__spin_lock_init(ptr, name, key) }

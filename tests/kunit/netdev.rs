@@ -323,6 +323,26 @@ mod cases {
         Ok(())
     }
 
+    /// When registering fails, the error comes back, and the device can only be dropped.
+    #[test]
+    fn failed_registration_leaves_nothing_behind() -> Result {
+        let seen = Arc::new(Seen::default(), GFP_KERNEL)?;
+        let parent = faux::Registration::new(c"bam_dmux_kunit", None)?;
+        let mut config = Config::raw_ip_wwan(generic(&parent));
+        config.name = c"bam_dmux_kunit0";
+        let first = NetDev::new(&config, Card::new(&seen))?;
+        let second = NetDev::new(&config, Card::new(&seen))?;
+
+        first.register()?;
+        assert!(second.register() == Err(EEXIST));
+        assert!(second.register() == Err(EALREADY));
+        second.unregister();
+        drop(second);
+        assert!(seen.dropped.get() == 1);
+        assert!(seen.opened.get() == 0);
+        Ok(())
+    }
+
     /// Dropping a device that is up takes it down first, and drops the private data last.
     #[test]
     fn drop_takes_a_running_device_down() -> Result {

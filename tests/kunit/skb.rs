@@ -32,9 +32,8 @@ mod cases {
     fn fragmented(half: &[u8]) -> Result<SkBuff> {
         let mut error = 0;
         // SAFETY: FFI call; `error` is valid for the call.
-        let skb = unsafe {
-            bindings::alloc_skb_with_frags(half.len(), half.len(), 0, &mut error, GFP)
-        };
+        let skb =
+            unsafe { bindings::alloc_skb_with_frags(half.len(), half.len(), 0, &mut error, GFP) };
         let raw = NonNull::new(skb).ok_or(ENOMEM)?;
         // SAFETY: New, with one user.
         let skb = unsafe { SkBuff::from_raw(raw) };
@@ -220,10 +219,10 @@ mod cases {
 
         skb.set_protocol(0x86dd);
         assert!(skb.protocol() == 0x86dd);
-        // SAFETY: The buffer is valid.
-        let raw = unsafe {
-            (*skb.as_raw()).__bindgen_anon_4.__bindgen_anon_1.as_ref().protocol
-        };
+        // The field's path in Rust depends on the configuration.
+        let offset = bindings::c_layout(c"sk_buff.protocol").ok_or(ENOENT)?;
+        // SAFETY: That is where the buffer's protocol is, a `__be16`.
+        let raw = unsafe { skb.as_raw().byte_add(offset).cast::<u16>().read() };
         assert!(raw == 0x86ddu16.to_be());
         Ok(())
     }

@@ -97,11 +97,7 @@ impl<T: Operations> Device<T> {
     pub fn completed(&self, packets: usize, bytes: usize) {
         // SAFETY: The device is valid by the type invariants and has this queue.
         unsafe {
-            bindings::bam_dmux_helper_txq_completed(
-                self.as_raw(),
-                to_uint(packets),
-                to_uint(bytes),
-            )
+            bindings::bam_dmux_helper_txq_completed(self.as_raw(), to_uint(packets), to_uint(bytes))
         };
     }
 

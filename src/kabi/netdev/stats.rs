@@ -30,11 +30,7 @@ impl<T: Operations> Device<T> {
     pub fn tx_add(&self, packets: usize, bytes: usize) {
         // SAFETY: The device and its counters are valid by the type invariants.
         unsafe {
-            bindings::bam_dmux_helper_dstats_tx_add(
-                self.as_raw(),
-                to_uint(packets),
-                to_uint(bytes),
-            )
+            bindings::bam_dmux_helper_dstats_tx_add(self.as_raw(), to_uint(packets), to_uint(bytes))
         };
     }
 
