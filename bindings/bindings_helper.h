@@ -43,4 +43,7 @@
 #include "helpers.h"
 #include "helpers_dev.h"
 
+/* For the in-kernel tests. */
+#include "../tests/kunit/fake_dma.h"
+
 #endif

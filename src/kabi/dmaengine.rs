@@ -313,3 +313,7 @@ impl<D: Direction, M> Drop for Pipe<D, M> {
         drop(self.stop());
     }
 }
+
+#[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
+#[path = "../../tests/kunit/dmaengine.rs"]
+mod tests;
