@@ -271,6 +271,7 @@ bool bam_dmux_helper_xmit_more(void)
 
 void bam_dmux_helper_smp_mb(void)
 {
+	/* What it pairs with is said by the Rust caller. */
 	smp_mb();
 }
 

@@ -11,6 +11,7 @@
 #include "bindings_helper.h"
 
 #define SIZE(type)		{ #type, sizeof(struct type) }
+#define SIZE_TYPEDEF(type)	{ #type, sizeof(type) }
 #define OFFSET(type, field)	{ #type "." #field, offsetof(struct type, field) }
 
 const struct bam_dmux_layout bam_dmux_layouts[] = {
@@ -33,7 +34,30 @@ const struct bam_dmux_layout bam_dmux_layouts[] = {
 	OFFSET(sk_buff, len),
 	OFFSET(sk_buff, protocol),
 	SIZE(bam_dmux_netdev_priv),
-	{ "spinlock_t", sizeof(spinlock_t) },
+	SIZE_TYPEDEF(spinlock_t),
+
+	/* Devices, power management */
+	SIZE(platform_driver),
+	OFFSET(platform_driver, driver),
+	OFFSET(platform_device, dev),
+	SIZE(dev_pm_ops),
+	OFFSET(dev_pm_ops, runtime_suspend),
+	OFFSET(dev_pm_ops, runtime_resume),
+
+	/* DMA */
+	SIZE_TYPEDEF(dma_addr_t),
+
+	/* Modem restarts */
+	SIZE(notifier_block),
+	SIZE(qcom_ssr_notify_data),
+	OFFSET(qcom_ssr_notify_data, crashed),
+
+	/* Work items, completions, rate limits */
+	SIZE(work_struct),
+	SIZE(delayed_work),
+	OFFSET(delayed_work, work),
+	SIZE(completion),
+	SIZE(ratelimit_state),
 
 	/* End of table */
 	{ NULL, 0 },
