@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guest's kernel shows of the driver: interfaces, runtime PM, references."""
+
+import glob
+import os
+
+BIND = "/sys/bus/platform/drivers/bam-dmux"
+
+
+def read(path):
+    """A file's text without white space around it, or None."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def interfaces():
+    """The driver's network interfaces: {channel: name}."""
+    found = {}
+    for path in glob.glob("/sys/class/net/*/device/driver"):
+        if os.path.basename(os.path.realpath(path)) == "bam-dmux":
+            name = path.split("/")[4]
+            port = read(f"/sys/class/net/{name}/dev_port")
+            if port is not None:
+                found[int(port)] = name
+    return found
+
+
+def interface(name):
+    """All attributes of an interface that user space relies on."""
+    base = f"/sys/class/net/{name}"
+    files = "type flags mtu tx_queue_len dev_port addr_len addr_assign_type name_assign_type"
+    result = {key: int(read(f"{base}/{key}"), 0) for key in files.split() if read(f"{base}/{key}")}
+    result["operstate"] = read(f"{base}/operstate")
+    result["carrier"] = read(f"{base}/carrier")
+    result["uevent"] = read(f"{base}/uevent").splitlines()
+    result["parent"] = os.path.basename(os.path.realpath(f"{base}/device"))
+    result["driver"] = os.path.basename(os.path.realpath(f"{base}/device/driver"))
+    result["queues"] = sorted(os.listdir(f"{base}/queues"))
+    return result
+
+
+def device():
+    """The platform device's power state and bound driver."""
+    for path in glob.glob("/sys/bus/platform/devices/*bam-dmux*"):
+        if not os.path.exists(f"{path}/power"):
+            continue
+        if read(f"{path}/of_node/compatible") and "qcom,bam-dmux" not in read(
+            f"{path}/of_node/compatible"
+        ):
+            continue
+        names = "control runtime_status runtime_usage autosuspend_delay_ms runtime_active_kids"
+        power = {name: read(f"{path}/power/{name}") for name in names.split()}
+        driver = f"{path}/driver"
+        power["name"] = os.path.basename(path)
+        power["path"] = os.path.realpath(path)
+        power["driver"] = (
+            os.path.basename(os.path.realpath(driver)) if os.path.exists(driver) else None
+        )
+        return power
+    return None
+
+
+def module(name):
+    """Reference count of a loaded module, or None."""
+    count = read(f"/sys/module/{name}/refcnt")
+    return None if count is None else int(count)
+
+
+def statistics(name):
+    """The kernel's counters of an interface."""
+    base = f"/sys/class/net/{name}/statistics"
+    return {key: int(read(f"{base}/{key}")) for key in os.listdir(base)}
+
+
+FUNCTIONS = {
+    "interfaces": lambda: {str(port): name for port, name in interfaces().items()},
+    "interface": interface,
+    "device": device,
+    "module": module,
+    "statistics": statistics,
+    "read": lambda path: read(path),
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a scenario works with: a phone, the driver under test, and ways to handle both."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from harness import paths
+from harness.errors import FailedError, check, check_equal
+from harness.modem import Modem
+from harness.phone import Phone
+
+# Mainline's probe may crash when the modem comes up while it runs: time for it to finish.
+BASELINE_DELAY_MS = 100
+ALL_CHANNELS = tuple(range(8))
+
+
+def guest_ip(channel: int) -> str:
+    """IPv4 address of the guest on a channel."""
+    return f"10.64.{channel}.2"
+
+
+def far_ip(channel: int) -> str:
+    """IPv4 address of the far end of a channel."""
+    return f"10.64.{channel}.1"
+
+
+def guest_ip6(channel: int) -> str:
+    """IPv6 address of the guest on a channel."""
+    return f"fd64:{channel}::2"
+
+
+def far_ip6(channel: int) -> str:
+    """IPv6 address of the far end of a channel."""
+    return f"fd64:{channel}::1"
+
+
+class Context:
+    """One scenario's view of its phone."""
+
+    def __init__(self, phone: Phone, driver: str, log: Path) -> None:
+        if phone.modem is None:
+            raise ValueError("scenarios need a phone with a modem")
+        self.phone = phone
+        self.modem: Modem = phone.modem
+        self.driver = driver
+        self.module = paths.DRIVERS[driver]
+        self.ours = driver == "ours"
+        self._log = log
+
+    def note(self, text: str) -> None:
+        """A line for the scenario's log."""
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+    def wait_until(
+        self, condition: Callable[[], Any], what: str, timeout: float = 10, every: float = 0.05
+    ) -> Any:
+        """Poll until the condition is true and return it; fails after a bounded time."""
+        limit = timeout * self.phone.slowness
+        deadline = time.monotonic() + limit
+        while True:
+            if found := condition():
+                return found
+            if time.monotonic() > deadline:
+                raise FailedError(f"not within {limit:g} s: {what}")
+            time.sleep(every)
+
+    def fresh_modem(self) -> None:
+        """A modem as after power-on: nothing open, no power, no faults injected, counters zero."""
+        self.modem.call("crash")
+        self.modem.call("restart", smsm="zero")
+        self.modem.call("reset_counters")
+
+    # The driver.
+
+    def load(self) -> None:
+        """Insert the module; it must bind to the device."""
+        self.phone.run(f"insmod /modules/{self.module}.ko", 30)
+        self.wait_until(self.bound, f"{self.module} binds to qcom,bam-dmux")
+
+    def unload(self, bound: float = 30) -> float:
+        """Remove the module in bounded time. Returns the seconds it took."""
+        began = time.monotonic()
+        if self.phone.call("module", name=self.module) is not None:
+            self.phone.run(f"rmmod {self.module}", bound)
+        return time.monotonic() - began
+
+    def bound(self) -> bool:
+        """Whether a driver is bound to the device."""
+        return bool((self.device() or {}).get("driver"))
+
+    def device(self) -> dict[str, Any]:
+        """The platform device as sysfs shows it."""
+        return self.phone.call("device")
+
+    def set_autosuspend(self, delay_ms: int) -> None:
+        """Make the driver let go of the link earlier, so that many cycles take less time."""
+        path = self.device()["path"]
+        self.phone.run(f"echo {delay_ms} >{path}/power/autosuspend_delay_ms")
+
+    def wait_suspended(self, timeout: float = 10) -> None:
+        """Wait until the driver's runtime PM is suspended and the modem took the power away."""
+        self.wait_until(
+            lambda: self.device()["runtime_status"] == "suspended", "autosuspend", timeout
+        )
+        self.wait_until(lambda: not self.modem.status()["power"], "the modem powers down", timeout)
+
+    # Interfaces.
+
+    def interfaces(self) -> dict[int, str]:
+        """The driver's interfaces: channel to name."""
+        return {int(port): name for port, name in self.phone.call("interfaces").items()}
+
+    def name(self, channel: int) -> str:
+        """The name of a channel's interface."""
+        return self.interfaces()[channel]
+
+    def open_modem(self, channels: Iterable[int] = (0,), delay_ms: int = BASELINE_DELAY_MS) -> None:
+        """Boot the modem: power up, then OPEN; wait for the interfaces."""
+        wanted = set(channels)
+        self.modem.call("boot", delay_ms=delay_ms, channels=sorted(wanted))
+        self.wait_interfaces(wanted)
+
+    def wait_interfaces(self, wanted: set[int], timeout: float = 15) -> None:
+        """Wait until exactly these channels have interfaces."""
+        self.wait_until(
+            lambda: set(self.interfaces()) == wanted,
+            f"the interfaces of the channels {sorted(wanted)}",
+            timeout,
+        )
+
+    def up(self, channels: Iterable[int] = (0,), mtu: int = 1500) -> None:
+        """Bring interfaces up and give them their addresses."""
+        names = self.interfaces()
+        script = []
+        for channel in channels:
+            dev = names[channel]
+            script += [
+                f"ip link set dev {dev} mtu {mtu} up",
+                f"ip addr replace {guest_ip(channel)}/24 dev {dev}",
+                f"ip addr replace {guest_ip6(channel)}/64 dev {dev} nodad",
+            ]
+        self.phone.run("set -e\n" + "\n".join(script), 60)
+
+    def bring_up(self, channels: Iterable[int] = (0,)) -> None:
+        """Driver, modem and interfaces: everything until traffic can flow."""
+        channels = tuple(channels)
+        self.load()
+        self.open_modem(channels)
+        self.up(channels)
+
+    def statistics(self, channel: int = 0) -> dict[str, int]:
+        """The kernel's counters of a channel's interface."""
+        return self.phone.call("statistics", name=self.name(channel))
+
+    # Traffic.
+
+    def echo(self, channel: int = 0, count: int = 5, size: int = 500, v6: bool = False) -> None:
+        """Prove that the link works: each datagram must come back, each byte right."""
+        host = far_ip6(channel) if v6 else far_ip(channel)
+        patience = 5 * self.phone.slowness
+        result = self.phone.call(
+            "udp_echo", 60, host=host, count=count, size=size, patience=patience, timeout=50
+        )
+        self.check_echo(result, count, f"echo on channel {channel} ({host})")
+
+    def check_echo(self, result: dict[str, Any], count: int, what: str) -> None:
+        """Judge the counters of an exchange without loss."""
+        self.note(f"{what}: {result}")
+        check_equal(result["bad"], 0, f"{what}: datagrams with wrong content")
+        check_equal(result["doubled"], 0, f"{what}: datagrams that came twice")
+        check_equal(result["received"], count, f"{what}: datagrams that came back")
+
+    def works(self, channel: int = 0) -> None:
+        """The link works again after a fault: within bounded time, then without any loss."""
+        host = far_ip(channel)
+
+        def once() -> bool:
+            result = self.phone.call(
+                "udp_echo", 30, host=host, count=1, size=64, patience=1, timeout=5, stream=9
+            )
+            check_equal(result["bad"], 0, "datagrams with wrong content")
+            return result["received"] == 1
+
+        self.wait_until(once, f"traffic on channel {channel} works again", 20)
+        self.echo(channel, count=10)
+
+    def far_ping(self, host: str, timeout: float = 10) -> None:
+        """One ping from the far end into the guest."""
+        seconds = max(1, int(timeout * self.phone.slowness))
+        command = ["ping", "-n", "-c", "1", "-W", str(seconds), "-s", "56", host]
+        try:
+            self.phone.netns.check_output(command, seconds + 10)
+        except OSError as error:
+            raise FailedError(f"ping from the far end to {host}: {error}") from error
+        except Exception as error:
+            raise FailedError(f"ping from the far end to {host}: {error}") from error
+
+    def counter(self, name: str) -> int:
+        """One counter of the modem."""
+        counters = self.modem.counters()
+        check(name in counters, f"the modem has no counter {name}: {sorted(counters)}")
+        return counters[name]

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""KUnit suites of our module: inserted in a phone without a modem, read by the kernel's parser."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness import paths, splat
+from harness.phone import Phone
+
+PREFIX = re.compile(r"^(\[\s*\d+\.\d+\](\[[^\]]*\])? ?)?", re.MULTILINE)
+
+
+def cut(log: str) -> str:
+    """The KTAP of a module's suites out of a kernel log."""
+    text = PREFIX.sub("", log)
+    begin = text.find("KTAP version 1")
+    return text[begin:] if begin >= 0 else ""
+
+
+def run(kernel: str, results: Path, initrd: Path) -> bool:
+    """Boot, insert the module, judge. True if all suites passed and there was one."""
+    began = time.monotonic()
+    phone = Phone(
+        results / "phone-kunit", initrd, kernel, modem_arguments=None, append="kunit.enable=1"
+    )
+    try:
+        phone.wait_ready()
+        start = phone.log_position()
+        phone.run(f"insmod /modules/{paths.DRIVERS['ours']}.ko", 60)
+        phone.run(f"rmmod {paths.DRIVERS['ours']}", 30)
+        phone.run("echo bam-dmux: end of KUnit >/dev/kmsg; sleep 0.5")
+        log = phone.log(start)
+    finally:
+        phone.close()
+    print(f"# booted and ran in {time.monotonic() - began:.1f} s on the {kernel} kernel")
+    return judge(log, results / "kunit.ktap")
+
+
+def judge(log: str, file: Path) -> bool:
+    """Print the kernel's reading of the KTAP; false unless tests ran and all passed."""
+    ktap = cut(log)
+    file.write_text(ktap or log, encoding="utf-8")
+    if not ktap:
+        print("not ok: the module printed no KTAP: was the kernel booted with kunit.enable=1?")
+        return False
+    parser = [sys.executable, str(paths.kunit_parser()), "parse", str(file)]
+    done = subprocess.run(parser, check=False, capture_output=True, text=True, timeout=60)
+    print(done.stdout.strip())
+    passed = re.search(r"Ran (\d+) tests: passed: (\d+)", done.stdout)
+    faults = splat.find(log)
+    for line in faults:
+        print(f"not ok: fault report in the kernel's log: {line}")
+    if done.returncode != 0 or not passed or int(passed[2]) == 0:
+        print(done.stderr.strip())
+        print(f"not ok: KUnit (log: {paths.shown(file)})")
+        return False
+    return not faults

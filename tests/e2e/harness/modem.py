@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The simulated modem: its process and its control socket."""
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import paths
+from harness.errors import BrokenError, FailedError
+from harness.lines import JsonLines
+from harness.netns import NetNs
+
+# Counters that must be zero at the end of every scenario: the guest made the device
+# do what would hang, or corrupt the memory of, a real phone.
+FAULTS = (
+    "unpowered_access",
+    "dma_fault",
+    "rx_no_descriptor",
+    "tx_bad_frame",
+    "register_fault",
+)
+
+
+class Modem:
+    """One modem process in a network namespace."""
+
+    def __init__(self, netns: NetNs, directory: Path, arguments: list[str]) -> None:
+        self.socket = directory / "vfio.sock"
+        self._control_path = directory / "control.sock"
+        self.log = directory / "modem.log"
+        command = [
+            str(paths.modem()),
+            "--socket",
+            str(self.socket),
+            "--control",
+            str(self._control_path),
+            *arguments,
+        ]
+        with self.log.open("ab") as log:
+            self._process = netns.popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory
+            )
+        self._control: JsonLines | None = None
+        deadline = time.monotonic() + 20
+        while not self.socket.exists():
+            self.alive()
+            if time.monotonic() > deadline:
+                raise BrokenError("the modem did not open its socket within 20 s")
+            time.sleep(0.01)
+
+    def alive(self) -> None:
+        """Raise BrokenError if the process ended: that is a failure of the test in any case."""
+        if self._process.poll() is not None:
+            raise BrokenError(
+                f"the modem process ended (status {self._process.returncode}); its last lines:\n"
+                + self.tail()
+            )
+
+    def tail(self, count: int = 8) -> str:
+        """The last lines of the modem's log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"    {line}" for line in lines[-count:])
+
+    def call(self, command: str, timeout: float = 20, **arguments: Any) -> Any:
+        """A control command; raises FailedError with the modem's words if it refuses."""
+        if self._control is None:
+            self._control = JsonLines(self._control_path, "modem", self.alive)
+        reply = self._control.request({"cmd": command, **arguments}, timeout)
+        if not reply.get("ok"):
+            raise FailedError(f"the modem refuses {command} {arguments}: {reply.get('error')}")
+        return reply.get("result")
+
+    def status(self) -> dict[str, Any]:
+        """What the modem knows of the link."""
+        return self.call("status")
+
+    def counters(self) -> dict[str, int]:
+        """All counters by name."""
+        return self.call("counters")
+
+    def faults(self) -> dict[str, int]:
+        """The counters of FAULTS that are not zero."""
+        counters = self.counters()
+        return {name: counters[name] for name in FAULTS if counters.get(name)}
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._control:
+            self._control.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()

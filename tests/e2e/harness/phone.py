@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The virtual phone: QEMU, the modem behind it, and the guest's agent.
+
+A phone that cannot go on raises BrokenError from whatever is asked of it; whoever made
+it calls close(), which ends everything, whatever state it is in.
+"""
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import paths, splat
+from harness.errors import BrokenError, FailedError
+from harness.lines import JsonLines
+from harness.modem import Modem
+from harness.netns import NetNs
+from harness.services import Services
+
+# How much slower everything in the guest is than on the base kernel, at worst.
+SLOWNESS = {"base": 1.0, "debug": 4.0}
+MEMORY = {"base": 512, "debug": 1024}
+BOOT_TIMEOUT = {"base": 20, "debug": 240}
+# QEMU drops a device that takes longer than this to answer, for good (milliseconds).
+MESSAGE_TIMEOUT = 120_000
+
+
+class Phone:
+    """One phone. Its files are in a directory of its own."""
+
+    def __init__(
+        self,
+        directory: Path,
+        initrd: Path,
+        kernel: str = "debug",
+        modem_arguments: tuple[str, ...] | None = ("--boot", "manual"),
+        console: str = "file",
+        append: str = "",
+    ) -> None:
+        """Start a phone; `console` "stdio" gives the terminal to the guest.
+
+        Without `modem_arguments` it is a phone without a modem.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.kernel = kernel
+        self.slowness = SLOWNESS[kernel]
+        self.serial = directory / "serial.log"
+        self._killed: str | None = None
+        self._agent: JsonLines | None = None
+        self._qemu: subprocess.Popen | None = None
+        self.netns = NetNs()
+        self.modem: Modem | None = None
+        self.services: Services | None = None
+        try:
+            if modem_arguments is not None:
+                self.services = Services(self.netns, directory / "services.log")
+                self.modem = Modem(self.netns, directory, list(modem_arguments))
+            self._start_qemu(initrd, console, append)
+            self._agent = JsonLines(directory / "agent.sock", "guest", self.alive)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_qemu(self, initrd: Path, console: str, append: str) -> None:
+        memory = MEMORY[self.kernel]
+        serial = "mon:stdio" if console == "stdio" else "file:serial.log"
+        vfio = (
+            '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"vfio.sock"},'
+            f'"x-msg-timeout":{MESSAGE_TIMEOUT}}}'
+        )
+        arguments = "console=ttyAMA0 oops=panic panic=-1 loglevel=8 " + append
+        command = [
+            paths.QEMU,
+            *("-M", "virt,gic-version=2,memory-backend=mem", "-cpu", "cortex-a57"),
+            *("-accel", "tcg,thread=multi", "-smp", "2", "-m", f"{memory}M"),
+            *("-object", f"memory-backend-memfd,id=mem,size={memory}M,share=on"),
+            *("-nodefaults", "-no-reboot", "-display", "none", "-serial", serial),
+            *("-kernel", str(paths.image(self.kernel)), "-initrd", str(initrd)),
+            *("-append", arguments),
+            *("-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"),
+            *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=agent"),
+            *(("-device", vfio) if self.modem else ()),
+        ]
+        stdio = None if console == "stdio" else subprocess.DEVNULL
+        with (self.directory / "qemu.log").open("ab") as log:
+            self._qemu = subprocess.Popen(
+                command,
+                cwd=self.directory,
+                stdin=stdio,
+                stdout=None if console == "stdio" else log,
+                stderr=log,
+            )
+
+    def wait_ready(self) -> float:
+        """Wait until the agent answers. Returns the seconds the boot took in guest time."""
+        return self._link().event("ready", BOOT_TIMEOUT[self.kernel])["uptime"]
+
+    def _link(self) -> JsonLines:
+        if self._agent is None:
+            raise BrokenError("the phone is not running")
+        return self._agent
+
+    def alive(self) -> None:
+        """Raise BrokenError, with the reason, unless both the modem and QEMU run."""
+        if self._killed:
+            raise BrokenError(self._killed)
+        if self.modem:
+            self.modem.alive()
+        if self._qemu and self._qemu.poll() is not None:
+            raise BrokenError(
+                f"QEMU ended (status {self._qemu.returncode}): the guest's kernel panicked or "
+                f"went down; its last lines:\n{self.tail()}"
+            )
+
+    def tail(self, count: int = 30) -> str:
+        """The last lines of the guest's log, and of QEMU's own messages if there are any."""
+        lines = self.log().splitlines()[-count:]
+        log = self.directory / "qemu.log"
+        if log.exists():
+            lines += log.read_text(errors="replace").splitlines()[-5:]
+        return "\n".join(f"    {line}" for line in lines)
+
+    def log(self, start: int = 0) -> str:
+        """The kernel's log from a position on."""
+        if not self.serial.exists():
+            return ""
+        return self.serial.read_bytes()[start:].decode(errors="replace").replace("\r", "")
+
+    def log_position(self) -> int:
+        """Position in the kernel's log as of now."""
+        return self.serial.stat().st_size if self.serial.exists() else 0
+
+    def splats(self, start: int) -> str | None:
+        """The first fault report in the kernel's log since a position."""
+        log = self.log(start)
+        found = splat.find(log)
+        return splat.describe(log, found) if found else None
+
+    def sh(self, script: str, timeout: float = 30) -> tuple[int, str]:
+        """Run a shell script in the guest: exit code and output."""
+        timeout *= self.slowness
+        request = {"cmd": "sh", "script": script, "timeout": timeout}
+        reply = self._link().request(request, timeout + 20 * self.slowness)
+        if reply.get("error"):
+            raise FailedError(f"in the guest, `{script}`: {reply['error']}\n{reply.get('out', '')}")
+        return reply["rc"], reply["out"]
+
+    def run(self, script: str, timeout: float = 30) -> str:
+        """Run a shell script in the guest that must succeed; returns its output."""
+        code, out = self.sh(script, timeout)
+        if code != 0:
+            raise FailedError(f"in the guest, `{script}` ended with status {code}:\n{out.strip()}")
+        return out
+
+    def call(self, name: str, wait: float = 60, **arguments: Any) -> Any:
+        """Call a function of the guest's agent; `wait` bounds it, in seconds."""
+        request = {"cmd": "call", "name": name, "args": arguments}
+        reply = self._link().request(request, wait * self.slowness)
+        if "error" in reply:
+            raise FailedError(f"in the guest, {name} {arguments}: {reply['error']}")
+        return reply["result"]
+
+    def kill(self, why: str) -> None:
+        """End QEMU at once; whoever waits for the guest gets BrokenError with the reason."""
+        self._killed = self._killed or why
+        if self._qemu and self._qemu.poll() is None:
+            self._qemu.kill()
+
+    def deadline(self, seconds: float, what: str) -> threading.Timer:
+        """A started timer that kills the phone; cancel it when `what` is done."""
+        timer = threading.Timer(
+            seconds, self.kill, (f"{what} was not done after {seconds:.0f} s: phone killed",)
+        )
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def wait_off(self, timeout: float) -> int:
+        """Wait until QEMU has ended by itself."""
+        if self._qemu is None:
+            raise BrokenError("the phone is not running")
+        try:
+            return self._qemu.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise FailedError(f"the guest did not power off within {timeout:g} s") from None
+
+    def power_off(self) -> None:
+        """Shut the guest down and see that it does."""
+        self.sh("sync; (sleep 0.2; poweroff -f) >/dev/null 2>&1 &", 10)
+        began = time.monotonic()
+        self.wait_off(30 * self.slowness)
+        if time.monotonic() - began > 20 * self.slowness:
+            raise FailedError("the guest took too long to power off")
+
+    def close(self) -> None:
+        """End everything. Never raises for what is gone already."""
+        if self._agent:
+            self._agent.close()
+        if self._qemu:
+            if self._qemu.poll() is None:
+                self._qemu.kill()
+            self._qemu.wait()
+        if self.modem:
+            self.modem.stop()
+        if self.services:
+            self.services.close()
+        self.netns.close()

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs scenarios on one or more phones side by side.
+
+Each worker boots a phone and takes scenarios from a common queue. The driver is
+removed after each, so that scenarios do not depend on each other; a phone that
+a scenario left in a bad state is thrown away.
+"""
+
+import queue
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from harness import judge, paths
+from harness.context import Context
+from harness.errors import BrokenError, FailedError
+from harness.ktap import Report, Result
+from harness.phone import Phone
+from harness.scenario import Scenario
+
+NO_LEAK = "nothing the driver allocated is left unreferenced (kmemleak, two scans)"
+
+
+class Runner:
+    """One run: a kernel, a driver, a list of scenarios, some phones."""
+
+    def __init__(self, kernel: str, driver: str, results: Path, initrd: Path) -> None:
+        self.kernel = kernel
+        self.driver = driver
+        self.results = results
+        self.initrd = initrd
+        self.report = Report()
+        self._queue: queue.Queue[Scenario] = queue.Queue()
+        self._boots = 0
+        self._lock = threading.Lock()
+
+    def run(self, scenarios: list[Scenario], jobs: int) -> bool:
+        """Run them all; true if all went as it should."""
+        self.report.start()
+        self.report.comment(
+            f"driver {paths.DRIVERS[self.driver]}, kernel {self.kernel}, "
+            f"{len(scenarios)} scenarios, {jobs} phone(s); logs: {paths.shown(self.results)}"
+        )
+        for item in sorted(scenarios, key=lambda item: -item.cost):
+            self._queue.put(item)
+        workers = [
+            threading.Thread(target=self._work, args=(index + 1,), daemon=True)
+            for index in range(min(jobs, len(scenarios)))
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        while not self._queue.empty():
+            item = self._queue.get()
+            self.report.add(Result(item.name, item.proves, 0, "there was no phone to run it on"))
+        return self.report.finish()
+
+    def _work(self, worker: int) -> None:
+        while not self._queue.empty():
+            try:
+                self._use_phone(worker)
+            except Exception as error:  # a phone that does not even boot: fail, do not try again
+                failure = f"{error}\n{traceback.format_exc()}"
+                self.report.add(Result(f"phone-{worker}", "boots and stays usable", 0, failure))
+                return
+
+    def _boot(self, worker: int) -> Phone:
+        with self._lock:
+            self._boots += 1
+            number = self._boots
+        directory = self.results / f"phone-{number}"
+        phone = Phone(directory, self.initrd, self.kernel)
+        try:
+            began = time.monotonic()
+            phone.wait_ready()
+            phone.run(f"insmod /modules/{paths.BOARD}.ko", 30)
+            judge.forget_leaks(phone)
+            self.report.comment(
+                f"phone {number} (worker {worker}) ready after {time.monotonic() - began:.1f} s"
+            )
+        except BaseException:
+            phone.close()
+            raise
+        return phone
+
+    def _use_phone(self, worker: int) -> None:
+        """Boot a phone and run scenarios on it until one leaves it in a bad state."""
+        phone = self._boot(worker)
+        try:
+            clean, used = True, []
+            while clean:
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                used.append(item.name)
+                clean = self._run_one(phone, item)
+            if clean and self.kernel == "debug":
+                self._check_leaks(phone, used)
+        finally:
+            phone.close()
+
+    def _run_one(self, phone: Phone, item: Scenario) -> bool:
+        """Run a scenario and judge it. Returns whether the phone is as good as new."""
+        log = self.results / f"{item.name}.log"
+        start = phone.log_position()
+        began = time.monotonic()
+        ctx = Context(phone, self.driver, log)
+        timer = phone.deadline(item.timeout * phone.slowness, item.name)
+        failures = []
+        clean = True
+        for step in (self._scenario_step(item), judge.tidy, judge.modem_faults):
+            try:
+                step(ctx)
+            except FailedError as error:
+                failures.append(str(error))
+                clean = clean and step is not judge.tidy
+            except Exception as error:
+                clean = False
+                failures.append(
+                    str(error) if isinstance(error, BrokenError) else traceback.format_exc()
+                )
+                break
+        timer.cancel()
+        try:
+            judge.kernel_log(phone, start)
+        except FailedError as error:
+            clean = False
+            failures.append(str(error))
+        self._keep(ctx, log, start, failures)
+        self.report.add(
+            Result(
+                item.name,
+                item.proves,
+                time.monotonic() - began,
+                failure="\n".join(failures) or None,
+                expected=item.defect if self.driver == "mainline" else None,
+                log=paths.shown(log),
+            )
+        )
+        return clean and not failures
+
+    @staticmethod
+    def _scenario_step(item: Scenario):
+        def step(ctx: Context) -> None:
+            ctx.fresh_modem()
+            if item.setup != "bare":
+                ctx.load()
+            if item.setup == "up":
+                ctx.open_modem()
+                ctx.up()
+            item.function(ctx)
+
+        return step
+
+    @staticmethod
+    def _keep(ctx: Context, log: Path, start: int, failures: list[str]) -> None:
+        """All there is to know about a scenario, in its log."""
+        with log.open("a", encoding="utf-8") as file:
+            for failure in failures:
+                file.write(f"\nFAILED: {failure}\n")
+            try:
+                file.write(f"\nmodem counters: {ctx.modem.counters()}\n")
+                file.write(f"modem status: {ctx.modem.status()}\n")
+            except Exception as error:  # the modem may be gone: the log says so
+                file.write(f"\nmodem: {error}\n")
+            file.write(f"modem log (end):\n{ctx.modem.tail(60)}\n")
+            file.write(f"\nkernel log:\n{ctx.phone.log(start)}\n")
+
+    def _check_leaks(self, phone: Phone, used: list[str]) -> None:
+        began = time.monotonic()
+        try:
+            leaks = judge.kmemleak(phone)
+        except (BrokenError, FailedError) as error:
+            leaks = str(error)
+        failure = f"after {', '.join(used)}:\n{leaks}" if leaks else None
+        self.report.add(
+            Result(f"no_leak_{phone.directory.name}", NO_LEAK, time.monotonic() - began, failure)
+        )

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a scenario is, and the list of all of them."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.context import Context
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A function that raises FailedError if the driver does not do what its one line says."""
+
+    name: str
+    proves: str
+    function: Callable[["Context"], None]
+    cost: float
+    timeout: float
+    setup: str
+    mainline: bool
+    defect: str | None
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(
+    proves: str,
+    cost: float = 5,
+    timeout: float = 120,
+    setup: str = "up",
+    mainline: bool = True,
+    defect: str | None = None,
+) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
+    """Declare a scenario.
+
+    proves: one line. cost: about how many seconds it takes on the debug kernel, so that
+    long ones start first. timeout: seconds on the base kernel after which the phone is
+    killed. setup: "bare" (no driver loaded, modem not booted), "loaded" (driver loaded,
+    modem not booted) or "up" (channel 0 carries traffic). mainline: whether it makes
+    sense on the C driver, and defect: why that is known to fail it.
+    """
+
+    def declare(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
+        SCENARIOS.append(
+            Scenario(
+                name=function.__name__,
+                proves=proves,
+                function=function,
+                cost=cost,
+                timeout=timeout,
+                setup=setup,
+                mainline=mainline,
+                defect=defect,
+            )
+        )
+        return function
+
+    return declare
+
+
+def load_all() -> list[Scenario]:
+    """Import every module of the package `scenarios`."""
+    package = importlib.import_module("scenarios")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"scenarios.{module.name}")
+    return SCENARIOS
+
+
+def select(driver: str, pattern: str) -> list[Scenario]:
+    """The scenarios for a driver whose name contains one of the pattern's words."""
+    words = pattern.replace(",", " ").split()
+    return [
+        item
+        for item in load_all()
+        if (driver == "ours" or item.mainline)
+        and (not words or any(word in item.name for word in words))
+    ]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Finds in the kernel's log what must never stand there."""
+
+import re
+
+# Reports of the kernel's own checks. Each of them fails the scenario it appears in.
+PATTERNS = [
+    r"\bBUG:",
+    r"\bWARNING:",
+    r"\bkernel BUG at\b",
+    r"\bOops\b",
+    r"Kernel panic",
+    r"Call [Tt]race:",
+    r"Unable to handle kernel",
+    r"Internal error:",
+    r"CFI failure",
+    r"\bKASAN:",
+    r"\bUBSAN:",
+    r"rust_kernel: panicked|panicked at",
+    # Locks and contexts (lockdep's reports begin with "=====" and "WARNING:").
+    r"possible (recursive|circular|irq lock inversion)",
+    r"inconsistent lock state",
+    r"suspicious RCU usage",
+    r"sleeping function called from invalid context",
+    r"scheduling while atomic",
+    r"INFO: (task|rcu|trying to register non-static key)",
+    r"rcu: INFO:.*(stall|detected)",
+    r"soft lockup|hard LOCKUP|workqueue lockup",
+    r"turning off the locking correctness validator",
+    # Objects, references, memory.
+    r"ODEBUG:",
+    r"refcount_t:",
+    r"ref_tracker:|leaked reference|still has .* references",
+    r"unregister_netdevice: waiting for",
+    r"DMA-API:(?!.*(preallocated|debugging enabled))",
+    r"slab.*(corruption|use-after-free)|Poison overwritten|list_(add|del) corruption",
+    r"kmemleak: .*new suspected",
+    r"Memory failure|bad page state|Bad page map",
+    r"refused to die|hung_task: blocked",
+    # Runtime PM and interrupts.
+    r"Runtime PM usage count underflow",
+    r"Unbalanced (pm_runtime|enable|IRQ)",
+    r"irq \d+: nobody cared",
+    r"NETDEV WATCHDOG",
+    r"Dead loop on",
+]
+SPLAT = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
+# What looks like a report and is none.
+HARMLESS = re.compile(r"WARNING: .*unsupported device|kunit|RCU Tasks|debug_ref_tracker")
+
+
+def find(log: str) -> list[str]:
+    """The lines of a log that report a fault."""
+    return [
+        line.strip()
+        for line in log.splitlines()
+        if SPLAT.search(line) and not HARMLESS.search(line)
+    ]
+
+
+def describe(log: str, lines: list[str]) -> str:
+    """The first report with what follows it: enough to see where it comes from."""
+    all_lines = log.splitlines()
+    for index, line in enumerate(all_lines):
+        if line.strip() == lines[0]:
+            return "\n".join(f"    {text.strip()}" for text in all_lines[index : index + 40])
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Entry of the virtual phone's harness.
+
+tests/env/enter --net tests/e2e/run.py demo     a tour with figures
+tests/env/enter --net tests/e2e/run.py test     all scenarios, as KTAP
+tests/env/enter --net tests/e2e/run.py kunit    the module's KUnit suites
+tests/env/enter --net tests/e2e/run.py shell    a shell in the phone
+tests/env/enter --net tests/e2e/run.py list     what the scenarios prove
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import demo, kunit, paths, scenario, shell
+from harness.errors import BrokenError, FailedError, MissingError
+from harness.runner import Runner
+
+KEEP_RUNS = 8
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line; DRIVER and KERNEL in the environment are defaults."""
+    parser = argparse.ArgumentParser(
+        prog="run.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["demo", "test", "kunit", "shell", "list"])
+    parser.add_argument(
+        "--driver", choices=list(paths.DRIVERS), default=os.environ.get("DRIVER") or "ours"
+    )
+    parser.add_argument("--kernel", choices=paths.KERNELS, default=os.environ.get("KERNEL") or None)
+    parser.add_argument("--jobs", type=int, default=0, help="phones side by side")
+    parser.add_argument("-k", dest="pattern", default="", help="only scenarios with one of these")
+    parser.add_argument("--repeat", type=int, default=1, help="run each scenario so often")
+    options = parser.parse_args(arguments)
+    if options.kernel is None:
+        # Mainline's driver trips over the debug kernel's checks with its first packet.
+        debug = options.command == "test" and options.driver == "ours"
+        options.kernel = "debug" if debug else "base"
+    if options.jobs <= 0:
+        options.jobs = max(1, min(2, os.cpu_count() or 1))
+    return options
+
+
+def new_results(command: str) -> Path:
+    """A directory for this run's logs; old ones go."""
+    paths.RESULTS.mkdir(parents=True, exist_ok=True)
+    old = sorted(path for path in paths.RESULTS.iterdir() if path.is_dir())
+    for path in old[:-KEEP_RUNS]:
+        shutil.rmtree(path, ignore_errors=True)
+    results = paths.RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}"
+    results.mkdir()
+    return results
+
+
+def show_list(options: argparse.Namespace) -> bool:
+    """All scenarios with what they prove."""
+    for item in scenario.select(options.driver, options.pattern):
+        known = f" [mainline fails: {item.defect}]" if item.defect else ""
+        ours = "" if item.mainline else " [ours only]"
+        print(f"{item.name}: {item.proves}{ours}{known}")
+    return True
+
+
+def main() -> int:
+    """Run a command; the exit status tells how it went."""
+    options = parse(sys.argv[1:])
+    if options.command == "list":
+        return 0 if show_list(options) else 1
+    try:
+        driver = "ours" if options.command == "kunit" else options.driver
+        paths.need_everything(options.kernel, driver, with_modem=options.command != "kunit")
+        results = new_results(options.command)
+        initrd = paths.initramfs(options.kernel, results / "initramfs.cpio")
+        good = run(options, results, initrd)
+        initrd.unlink()
+        return 0 if good else 1
+    except MissingError as error:
+        print(f"bam-dmux: {error}", file=sys.stderr)
+        return 2
+    except (BrokenError, FailedError) as error:
+        print(f"bam-dmux: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bam-dmux: interrupted", file=sys.stderr)
+        return 130
+
+
+def run(options: argparse.Namespace, results: Path, initrd: Path) -> bool:
+    """The command itself."""
+    if options.command == "kunit":
+        return kunit.run(options.kernel, results, initrd)
+    if options.command == "demo":
+        return demo.run(options.kernel, options.driver, results, initrd)
+    if options.command == "shell":
+        return shell.run(options.kernel, options.driver, results, initrd)
+    scenarios = scenario.select(options.driver, options.pattern)
+    if not scenarios:
+        raise MissingError(f"no scenario matches '{options.pattern}': 'run.py list' shows all")
+    runner = Runner(options.kernel, options.driver, results, initrd)
+    return runner.run(scenarios * options.repeat, options.jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
