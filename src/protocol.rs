@@ -31,3 +31,6 @@ pub mod handshake;
 pub mod mtu;
 #[path = "protocol/ring.rs"]
 pub mod ring;
+#[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
+#[path = "protocol/vectors.rs"]
+mod vectors;

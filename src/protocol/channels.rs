@@ -146,17 +146,10 @@ impl ChannelTable {
         self.wanted.set(channel, wanted);
     }
 
-    /// The first command that is due, without marking it as sent.
+    /// The first command that is due. It stays due until [`ChannelTable::command_sent`].
     #[must_use]
     pub fn peek_command(&self) -> Option<(Channel, Command)> {
         Channel::all().find_map(|channel| Some((channel, self.due(channel)?)))
-    }
-
-    /// Takes the first command that is due; it counts as sent.
-    pub fn next_command(&mut self) -> Option<(Channel, Command)> {
-        let (channel, command) = self.peek_command()?;
-        self.command_sent(channel, command);
-        Some((channel, command))
     }
 
     fn due(&self, channel: Channel) -> Option<Command> {
@@ -247,3 +240,7 @@ impl ChannelTable {
         self.repeated
     }
 }
+
+#[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
+#[path = "../../tests/kunit/channels.rs"]
+mod tests;

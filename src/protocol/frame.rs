@@ -309,3 +309,7 @@ pub const fn payload_protocol(first_byte: u8) -> Protocol {
         _ => Protocol::Map,
     }
 }
+
+#[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
+#[path = "../../tests/kunit/frame.rs"]
+mod tests;

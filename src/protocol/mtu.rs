@@ -46,3 +46,7 @@ impl Offer {
         }
     }
 }
+
+#[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
+#[path = "../../tests/kunit/mtu.rs"]
+mod tests;

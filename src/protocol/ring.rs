@@ -106,3 +106,7 @@ impl Occupancy {
         self.stopped
     }
 }
+
+#[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
+#[path = "../../tests/kunit/ring.rs"]
+mod tests;
