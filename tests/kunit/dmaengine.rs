@@ -156,7 +156,9 @@ mod cases {
         assert!(pipe.reap().is_none());
         fake.complete(2);
         assert!(watch.wait_ended(2));
-        assert!(pipe.reap().is_some_and(|(m, v)| v == 1 && m.into_skb().len() == 100));
+        assert!(pipe
+            .reap()
+            .is_some_and(|(m, v)| v == 1 && m.into_skb().len() == 100));
         assert!(pipe.reap().is_some_and(|(_, v)| v == 2));
         assert!(pipe.reap().is_none());
         assert!(pipe.in_flight() == 1);

@@ -38,8 +38,6 @@ mod cases {
     const UNBIND: u64 = 5;
     const DROP: u64 = 6;
 
-    const NAME: &CStr = c"bam-dmux-kunit";
-
     /// The events of a test do not overlap: the PM core runs one callback at a time, and the tests
     /// wait for each.
     fn note(event: u64) {
@@ -99,12 +97,12 @@ mod cases {
     struct TestDevice(*mut bindings::platform_device);
 
     impl TestDevice {
-        fn new() -> Result<Self> {
+        fn new(name: &'static CStr) -> Result<Self> {
             EVENTS.store(0, Relaxed);
             START_FAILS.store(false, Relaxed);
             RESUME_FAILS.store(false, Relaxed);
             let info = bindings::platform_device_info {
-                name: NAME.as_char_ptr(),
+                name: name.as_char_ptr(),
                 id: -1,
                 ..pin_init::zeroed()
             };
@@ -128,9 +126,13 @@ mod cases {
         }
     }
 
-    fn register() -> Result<Pin<KBox<driver::Registration<Adapter<TestDriver>>>>> {
+    /// Registers the driver for devices of that name. Each test has a name of its own: kernels that
+    /// look for early frees keep a driver's directory for a while.
+    fn register(
+        name: &'static CStr,
+    ) -> Result<Pin<KBox<driver::Registration<Adapter<TestDriver>>>>> {
         KBox::pin_init(
-            driver::Registration::new(NAME, kernel::module::this_module::<crate::LocalModule>()),
+            driver::Registration::new(name, kernel::module::this_module::<crate::LocalModule>()),
             GFP_KERNEL,
         )
     }
@@ -150,9 +152,10 @@ mod cases {
     /// by itself when nobody uses it.
     #[test]
     fn order_of_a_driver_s_life() -> Result {
-        let dev = TestDevice::new()?;
+        const NAME: &CStr = c"bam-dmux-kunit-order";
+        let dev = TestDevice::new(NAME)?;
         let pm = dev.pm();
-        let driver = register()?;
+        let driver = register(NAME)?;
         assert!(EVENTS.load(Relaxed) == 12);
         let usage = pm.resume_and_get()?;
         assert!(usage.is_active());
@@ -171,9 +174,10 @@ mod cases {
     /// A request that does not wait is served later, and the proof of being active comes with it.
     #[test]
     fn get_resumes_later() -> Result {
-        let dev = TestDevice::new()?;
+        const NAME: &CStr = c"bam-dmux-kunit-later";
+        let dev = TestDevice::new(NAME)?;
         let pm = dev.pm();
-        let _driver = register()?;
+        let _driver = register(NAME)?;
         let usage = pm.get()?;
         assert!(reaches(&pm, Status::Active));
         assert!(usage.active().is_some());
@@ -187,10 +191,11 @@ mod cases {
     /// A start that fails is undone: unbind, data dropped, runtime PM off.
     #[test]
     fn failed_start_is_undone() -> Result {
-        let dev = TestDevice::new()?;
+        const NAME: &CStr = c"bam-dmux-kunit-start";
+        let dev = TestDevice::new(NAME)?;
         let pm = dev.pm();
         START_FAILS.store(true, Relaxed);
-        let _driver = register()?;
+        let _driver = register(NAME)?;
         assert!(EVENTS.load(Relaxed) == 1256);
         assert!(pm.get().err() == Some(EACCES));
         assert!(pm.usage_count() == 0);
@@ -200,9 +205,10 @@ mod cases {
     /// A resume that fails leaves no count behind, and the next one may succeed.
     #[test]
     fn failed_resume_can_be_tried_again() -> Result {
-        let dev = TestDevice::new()?;
+        const NAME: &CStr = c"bam-dmux-kunit-resume";
+        let dev = TestDevice::new(NAME)?;
         let pm = dev.pm();
-        let _driver = register()?;
+        let _driver = register(NAME)?;
         let before = pm.usage_count();
         RESUME_FAILS.store(true, Relaxed);
         assert!(pm.resume_and_get().err() == Some(ETIMEDOUT));
@@ -217,12 +223,14 @@ mod cases {
     /// Nothing calls back after unbinding, though a request for it was made just before.
     #[test]
     fn pending_resume_dies_with_the_driver() -> Result {
+        const NAME: &CStr = c"bam-dmux-kunit-pending";
+        let _driver = register(NAME)?;
         for _ in 0..20 {
-            let dev = TestDevice::new()?;
+            let dev = TestDevice::new(NAME)?;
             let pm = dev.pm();
-            let driver = register()?;
+            assert!(EVENTS.load(Relaxed) == 12);
             let usage = pm.get();
-            drop(driver);
+            drop(dev);
             assert!(EVENTS.load(Relaxed) % 10 == DROP);
             fsleep(Delta::from_millis(5));
             assert!(EVENTS.load(Relaxed) % 10 == DROP);
