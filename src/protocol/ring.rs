@@ -49,14 +49,9 @@ impl Occupancy {
 
     /// Occupied places.
     #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "nobody would call it")]
     pub const fn len(&self) -> usize {
         self.len
-    }
-
-    /// Whether no place is occupied.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Free places.

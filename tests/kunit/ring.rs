@@ -44,7 +44,7 @@ mod cases {
             assert!(ring.pop());
         }
         assert!(!ring.pop());
-        assert!(ring.is_empty());
+        assert_eq!(ring.len(), 0);
         assert_eq!(ring.room(), 8);
     }
 
