@@ -51,6 +51,9 @@ demo test shell:
 lint:
 	@tests/env/lint $(CHECKS)
 
+format:
+	@tests/env/lint format
+
 env:
 	@tests/env/setup
 
@@ -82,6 +85,7 @@ help:
 	@echo '  test             all tests; ARGS= goes to the harness'
 	@echo '  shell            a shell in the virtual phone'
 	@echo '  lint             all static checks; CHECKS= picks some'
+	@echo '  format           put Rust and Python files into shape'
 	@echo '  env, kernels     only set up the environment, or its kernels'
 	@echo '  modem            only build the simulated modem'
 	@echo '  update-env       fetch newer packages'
@@ -89,4 +93,4 @@ help:
 	@echo 'DRIVER=mainline takes the driver in C, KERNEL=base|debug another kernel.'
 
 .PHONY: modules modules_install clippy rust-analyzer clean rustfmt rustfmtcheck \
-	check-kdir demo test shell lint env kernels modem update-env clean-cache help
+	check-kdir demo test shell lint format env kernels modem update-env clean-cache help

@@ -65,7 +65,23 @@ check_python() {
 check_rustfmt() {
 	local found
 	mapfile -t found < <(files '\.rs$')
-	rustfmt --check --edition 2021 --config-path "$KSRC/.rustfmt.toml" "${found[@]}"
+	rustfmt_kernel --check --color never "${found[@]}" && return
+	echo "Not formatted ('make format' does it):"
+	rustfmt_kernel --check -l "${found[@]}" | sort -u | sed 's,^/src/,,'
+	return 1
+}
+
+rustfmt_kernel() {
+	rustfmt --edition 2021 --config-path "$KSRC/.rustfmt.toml" "$@"
+}
+
+# Not a check: brings files into shape (make format).
+check_format() {
+	local found
+	mapfile -t found < <(files '\.rs$')
+	rustfmt_kernel "${found[@]}"
+	mapfile -t found < <({ files '\.py$'; scripts python3; } | sort -u)
+	ruff format "${found[@]}"
 }
 
 check_crates() {
