@@ -179,7 +179,7 @@ void bam_dmux_helper_dmaengine_synchronize(struct dma_chan *chan)
  */
 void *bam_dmux_helper_ssr_register(const char *name, struct notifier_block *nb)
 {
-	typeof(&qcom_register_ssr_notifier) reg;
+	void *(*reg)(const char *name, struct notifier_block *nb);
 	void *cookie;
 
 	reg = symbol_get(qcom_register_ssr_notifier);
@@ -195,7 +195,7 @@ void *bam_dmux_helper_ssr_register(const char *name, struct notifier_block *nb)
 
 void bam_dmux_helper_ssr_unregister(void *cookie, struct notifier_block *nb)
 {
-	typeof(&qcom_unregister_ssr_notifier) unreg;
+	int (*unreg)(void *cookie, struct notifier_block *nb);
 
 	/* Cannot fail: the reference taken at registration keeps the module loaded. */
 	unreg = symbol_get(qcom_unregister_ssr_notifier);

@@ -74,7 +74,7 @@ fake_prep(struct dma_chan *chan, struct scatterlist *sgl, unsigned int sg_len,
 	if (fake->starve)
 		return NULL;
 
-	desc = kzalloc(sizeof(*desc), GFP_NOWAIT);
+	desc = kzalloc_obj(*desc, GFP_NOWAIT);
 	if (!desc)
 		return NULL;
 
@@ -173,7 +173,7 @@ static int fake_register(struct bam_dmux_fake_dma *fake)
 
 struct bam_dmux_fake_dma *bam_dmux_fake_dma_create(void)
 {
-	struct bam_dmux_fake_dma *fake = kzalloc(sizeof(*fake), GFP_KERNEL);
+	struct bam_dmux_fake_dma *fake = kzalloc_obj(*fake);
 
 	if (!fake)
 		return NULL;

@@ -62,6 +62,29 @@ impl Object {
     }
 }
 
+/// An object that tells of its end.
+#[pin_data(PinnedDrop)]
+struct Mortal {
+    #[pin]
+    work: Work<Mortal, 0>,
+    gone: Arc<Completion>,
+}
+
+impl_has_work! {
+    impl HasWork<Self, 0> for Mortal { self.work }
+}
+
+impl WorkItem<0> for Mortal {
+    fn run(_this: Arc<Self>) {}
+}
+
+#[pinned_drop]
+impl PinnedDrop for Mortal {
+    fn drop(self: Pin<&mut Self>) {
+        self.gone.complete_all();
+    }
+}
+
 /// Whether `object` is the only reference left.
 fn is_last(object: Arc<Object>) -> bool {
     Arc::into_unique_or_drop(object).is_some()
@@ -185,16 +208,22 @@ mod cases {
         Ok(())
     }
 
-    /// The last reference may be the queue's: the object is then dropped by the run.
+    /// The last reference may be the queue's: the object lives until the run, and ends with it.
     #[test]
     fn queue_may_hold_the_last_reference() -> Result {
-        let object = Object::new()?;
-        let watcher = object.clone();
-        Work::<Object, ONCE>::enqueue_delayed(&object, 20);
+        let gone = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let teller = gone.clone();
+        let object = Arc::pin_init(
+            pin_init!(Mortal {
+                work <- Work::new(),
+                gone: teller,
+            }),
+            GFP_KERNEL,
+        )?;
+        assert!(Work::<Mortal, 0>::enqueue_delayed(&object, 200));
         drop(object);
-        assert!(watcher.ran.wait_timeout(10_000));
-        watcher.once.cancel_sync();
-        assert!(is_last(watcher));
+        assert!(!gone.is_done());
+        assert!(gone.wait_timeout(60_000));
         Ok(())
     }
 }
