@@ -10,6 +10,8 @@ ETH_P_ALL = 3
 ETH_P_IP = 0x0800
 SO_RCVBUFFORCE = 33
 PACKET_OUTGOING = 4
+# What an earlier frame was filled with, and must never be seen in a later one.
+STALE = b"\xa5" * 4
 
 
 def frame(length, seed):
@@ -47,6 +49,7 @@ class Capture:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.socket.bind((interface, ETH_P_ALL))
+        self.stale = 0
         self.digests = []
         self.lengths = []
 
@@ -59,6 +62,7 @@ class Capture:
             data, address = self.socket.recvfrom(65536)
             if address[2] == PACKET_OUTGOING:
                 continue
+            self.stale += STALE in data
             self.lengths.append(len(data))
             self.digests.append(hashlib.sha256(data).hexdigest()[:16])
 
@@ -78,7 +82,11 @@ def capture_read(interface, count, timeout, idle=3):
         capture.read(count, timeout, idle)
     finally:
         capture.socket.close()
-    return {"lengths": capture.lengths, "digests": capture.digests}
+    return {
+        "lengths": capture.lengths,
+        "digests": capture.digests,
+        "stale": capture.stale,
+    }
 
 
 def clock():

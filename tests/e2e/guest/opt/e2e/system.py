@@ -75,7 +75,29 @@ def statistics(name):
     return {key: int(read(f"{base}/{key}")) for key in os.listdir(base)}
 
 
+def driver_counters():
+    """The counters in our driver's state file ({} for a driver that has none)."""
+    counters = {}
+    for path in glob.glob("/sys/kernel/debug/bam_dmux/*/state"):
+        for line in read(path).splitlines():
+            name, _, value = line.partition(": ")
+            if value.isdigit():
+                counters[name] = int(value)
+    return counters
+
+
+def link_local(name):
+    """The IPv6 address the kernel derives from the interface's permanent address."""
+    for line in read("/proc/net/if_inet6").splitlines():
+        address, _, _, scope, _, interface_name = line.split()
+        if interface_name == name and scope == "20":
+            return address
+    return None
+
+
 FUNCTIONS = {
+    "driver_counters": driver_counters,
+    "link_local": link_local,
     "interfaces": lambda: {str(port): name for port, name in interfaces().items()},
     "interface": interface,
     "device": device,

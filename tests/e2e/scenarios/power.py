@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The power handshake: sleeping, waking, and a modem that does not play along."""
+
+import time
+
+from harness.context import Context, far_ip, guest_ip
+from harness.errors import check, check_equal
+from harness.scenario import scenario
+
+CYCLES = 100
+FAST_AUTOSUSPEND_MS = 20
+
+
+def votes(ctx: Context) -> int:
+    """How often the modem saw the driver ask for the link."""
+    return ctx.counter("votes_up")
+
+
+@scenario("an idle link suspends and a frame to send wakes it, 100 times, none lost", cost=60)
+def wake_by_tx(ctx: Context) -> None:
+    """Each cycle is seen to suspend, by the driver and by the modem."""
+    ctx.set_autosuspend(FAST_AUTOSUSPEND_MS)
+    ctx.modem.call("idle", ms=1)
+    ctx.wait_suspended()
+    before = votes(ctx)
+    for _ in range(CYCLES):
+        ctx.echo(count=3, size=100)
+        ctx.wait_suspended()
+    check(votes(ctx) - before >= CYCLES, f"only {votes(ctx) - before} wake-ups for {CYCLES} frames")
+
+
+@scenario("the modem wakes a suspended link with a frame, 100 times, none lost", cost=60)
+def wake_by_modem(ctx: Context) -> None:
+    """Pings from the far end find the guest's link without power."""
+    ctx.set_autosuspend(FAST_AUTOSUSPEND_MS)
+    ctx.modem.call("idle", ms=1)
+    ctx.wait_suspended()
+    before = ctx.counter("power_ups")
+    for _ in range(CYCLES):
+        ctx.far_ping(guest_ip(0))
+        ctx.wait_suspended()
+    ups = ctx.counter("power_ups") - before
+    check(ups >= CYCLES, f"only {ups} power-ups for {CYCLES} pings")
+
+
+@scenario("100 power cycles in the middle of bidirectional traffic lose no frame for good", cost=60)
+def cycles_under_load(ctx: Context) -> None:
+    """Pauses a little longer than autosuspend, while the far end sends on its own too."""
+    ctx.set_autosuspend(1)
+    ctx.modem.call("idle", ms=0)
+    before = ctx.counter("power_ups")
+    rounds = 0
+    while ctx.counter("power_ups") - before < CYCLES and rounds < 4 * CYCLES:
+        ctx.echo(count=12, size=700)
+        time.sleep(0.02 * ctx.phone.slowness)
+        rounds += 1
+    ups = ctx.counter("power_ups") - before
+    check(ups >= CYCLES, f"only {ups} power cycles in {rounds} rounds of traffic")
+    ctx.works()
+
+
+@scenario(
+    "a wake-up the modem never acks fails in bounded time; the next one works, again and again",
+    cost=40,
+    defect="defects 1, 5, 6 (stuck ring, lost ack)",
+)
+def wake_fails(ctx: Context) -> None:
+    """More frames than the ring has slots, so that a lost slot would show."""
+    ctx.set_autosuspend(100)
+    for _ in range(2):
+        ctx.wait_suspended()
+        ctx.modem.call("acks", mode="withhold")
+        began = time.monotonic()
+        result = ctx.phone.call(
+            "udp_echo", 60, host=far_ip(0), count=40, size=100, window=40, patience=3, timeout=20
+        )
+        check_equal(result["received"], 0, "replies while the modem does not wake")
+        seconds = time.monotonic() - began
+        ctx.note(f"traffic without acks: {result} in {seconds:.1f} s")
+        ctx.modem.call("acks", mode="normal")
+        ctx.works()
+    result = ctx.phone.call("udp_echo", 60, host=far_ip(0), count=100, size=100, patience=20)
+    ctx.check_echo(result, 100, "more frames than the ring has slots")
+    ctx.wait_suspended()
+
+
+@scenario(
+    "power lost with frames in flight: slots, mappings and references come back",
+    cost=30,
+    defect="defects 3, 4 (slots lost, no TX channel)",
+)
+def power_lost_in_flight(ctx: Context) -> None:
+    """Fill the ring with frames nobody takes, then drop the power; three times."""
+    ctx.set_autosuspend(100)
+    for _ in range(3):
+        ctx.works()
+        ctx.modem.call("hold_tx", on=True)
+        ctx.phone.call(
+            "udp_echo", 30, host=far_ip(0), count=60, size=500, window=60, patience=1, timeout=2
+        )
+        ctx.modem.call("power", on=False, force=True)
+        ctx.modem.call("hold_tx", on=False)
+        time.sleep(0.3)
+        ctx.modem.call("power", on=True)
+        ctx.works()
+    result = ctx.phone.call("udp_echo", 60, host=far_ip(0), count=100, size=500, patience=20)
+    ctx.check_echo(result, 100, "more frames than the ring has slots")
+    ctx.wait_suspended()
+
+
+@scenario(
+    "lost, doubled and late edges of the modem's lines: the link follows the levels",
+    cost=30,
+    defect="defect 23 (counts edges)",
+)
+def edges(ctx: Context) -> None:
+    """Each kind of disturbance, then a full cycle of sleep and traffic."""
+    ctx.set_autosuspend(100)
+    for line in ("ack", "pc"):
+        for action in ("double", "silent"):
+            ctx.wait_suspended()
+            ctx.modem.call("edge", line=line, action=action)
+            time.sleep(0.2)
+            ctx.works()
+    ctx.wait_suspended()
+    ctx.modem.call("acks", mode="delay", ms=700)
+    ctx.echo(count=2)
+    ctx.wait_suspended()
+    ctx.modem.call("acks", mode="normal")
+    ctx.works()
+
+
+@scenario("acks keep their parity when the driver is bound again", cost=20, defect="defect 28")
+def ack_parity(ctx: Context) -> None:
+    """After an odd number of acks, and after an even one, the modem still gets its first ack."""
+    for _ in range(3):
+        acks = ctx.counter("acks_seen")
+        ctx.unload()
+        ctx.load()
+        ctx.modem.call("power", on=False)
+        ctx.wait_until(lambda: not ctx.modem.status()["power"], "the modem powers down")
+        ctx.modem.call("power", on=True)
+        ctx.wait_until(
+            lambda acks=acks: ctx.counter("acks_seen") > acks, "the driver acks the modem's power"
+        )
+        ctx.modem.call("open", channels=[0])
+        ctx.wait_interfaces({0})
+        ctx.up()
+        ctx.works()
