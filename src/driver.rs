@@ -35,11 +35,7 @@ use super::{
     ssr::RestartWatch, //
 };
 
-kernel::of_device_table!(
-    OF_TABLE,
-    (),
-    [(of::DeviceId::new(c"qcom,bam-dmux"), ())]
-);
+kernel::of_device_table!(OF_TABLE, (), [(of::DeviceId::new(c"qcom,bam-dmux"), ())]);
 
 /// The driver.
 pub(crate) struct BamDmux;

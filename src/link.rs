@@ -97,12 +97,15 @@ impl Link {
     /// - Other errors when the device tree node lacks one of the lines or bits.
     pub(crate) fn new(pdev: &platform::Device<Bound>) -> Result<impl PinInit<Self, Error>> {
         let dev: &Device = pdev.as_ref();
-        let power_line = Line::get(pdev, c"pc")
-            .inspect_err(|_| dev_err!(dev, "no interrupt \"pc\" (SMSM bit 1 of the modem)\n"))?;
+        let missing = |what| move |e| cannot_get(dev, what, e);
+        let power_line =
+            Line::get(pdev, c"pc").map_err(missing("interrupt \"pc\" (modem SMSM bit 1)"))?;
         let ack_line = Line::get(pdev, c"pc-ack")
-            .inspect_err(|_| dev_err!(dev, "no interrupt \"pc-ack\" (SMSM bit 11 of the modem)\n"))?;
-        let vote_bit = StateBit::get(dev, c"pc")?;
-        let ack_bit = StateBit::get(dev, c"pc-ack")?;
+            .map_err(missing("interrupt \"pc-ack\" (modem SMSM bit 11)"))?;
+        let vote_bit =
+            StateBit::get(dev, c"pc").map_err(missing("state \"pc\" (apps SMSM bit 1)"))?;
+        let ack_bit = StateBit::get(dev, c"pc-ack")
+            .map_err(missing("state \"pc-ack\" (apps SMSM bit 11)"))?;
 
         let lines = Lines {
             power: power_line.level()?,
@@ -213,7 +216,9 @@ impl Link {
             }
 
             let waited = since.elapsed().as_millis();
-            let Some(left) = i64::from(step_timeout(step)).checked_sub(waited).filter(|l| *l > 0)
+            let Some(left) = i64::from(step_timeout(step))
+                .checked_sub(waited)
+                .filter(|l| *l > 0)
             else {
                 self.give_up(dmux, step)?;
                 continue;
@@ -337,14 +342,31 @@ impl Link {
     /// Writes the vote bit if it has to change. Under the lock of `state`, so that the ack level
     /// that the vote is measured against is the one before the write.
     fn write_vote(&self, dmux: &Arc<Dmux>, state: &mut Handshake, on: bool) {
-        let result = self.ack_line.level().and_then(|ack| match state.vote(on, ack) {
-            Some(value) => self.vote_bit.write(value),
-            None => Ok(()),
-        });
+        let result = self
+            .ack_line
+            .level()
+            .and_then(|ack| match state.vote(on, ack) {
+                Some(value) => self.vote_bit.write(value),
+                None => Ok(()),
+            });
         if let Err(e) = result {
-            dev_err!(dmux.dev(), "can't change the vote for the data path: {e:?}\n");
+            dev_err!(
+                dmux.dev(),
+                "can't change the vote for the data path: {e:?}\n"
+            );
         }
     }
+}
+
+/// Says what the device tree node lacks, unless it is only late. Passes the error on.
+fn cannot_get(dev: &Device, what: &str, error: Error) -> Error {
+    if error != EPROBE_DEFER {
+        dev_err!(
+            dev,
+            "can't get {what} ({error:?}); check the qcom,bam-dmux node of the device tree\n"
+        );
+    }
+    error
 }
 
 /// How long the modem may take for a step, in milliseconds.

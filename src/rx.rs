@@ -98,13 +98,7 @@ impl Rx {
     /// - `ENOMEM` when not a single buffer could be posted.
     /// - What the DMA engine says when it has no channel.
     pub(crate) fn connect(&self, dmux: &Arc<Dmux>) -> Result {
-        let pipe = Pipe::request(
-            dmux.dev(),
-            c"rx",
-            RING_LEN,
-            Some(MAX_BURST),
-            dmux.clone(),
-        )?;
+        let pipe = Pipe::request(dmux.dev(), c"rx", RING_LEN, Some(MAX_BURST), dmux.clone())?;
         {
             let mut ring = self.ring.lock();
             ring.pipe = Some(pipe);
@@ -175,7 +169,10 @@ impl Rx {
         while done < budget {
             let mut batch = [const { None }; BATCH];
             let limit = BATCH.min(budget - done);
-            let count = self.ring.lock().take_completed(batch.iter_mut().take(limit));
+            let count = self
+                .ring
+                .lock()
+                .take_completed(batch.iter_mut().take(limit));
             if count == 0 {
                 break;
             }
@@ -356,6 +353,9 @@ fn reject(dmux: &Arc<Dmux>, header: &[u8; HEADER_LEN], error: HeaderError) {
         }
     }
     if dmux.may_log() {
-        dev_warn!(dmux.dev(), "modem sent a frame that makes no sense: {error:?}\n");
+        dev_warn!(
+            dmux.dev(),
+            "modem sent a frame that makes no sense: {error:?}\n"
+        );
     }
 }
