@@ -13,9 +13,14 @@ install_mmdebstrap() {
 	command -v apt-get >/dev/null ||
 		die "the command 'mmdebstrap' is missing: install the package 'mmdebstrap'"
 	say "$STEP installing mmdebstrap on this machine"
-	DEBIAN_FRONTEND=noninteractive run_logged mmdebstrap progress_last_line \
-		apt-get install -y --no-install-recommends mmdebstrap ||
-		die "mmdebstrap could not be installed: install it by hand ('apt-get update' first?)"
+	run_logged mmdebstrap progress_last_line apt_install mmdebstrap ||
+		die "mmdebstrap could not be installed: install it by hand"
+}
+
+apt_install() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install -y --no-install-recommends "$1" ||
+		{ apt-get update && apt-get install -y --no-install-recommends "$1"; }
 }
 
 # apt_proxies: the machine's own proxy settings, as lines of apt.conf.
@@ -40,6 +45,8 @@ bootstrap_root() {
 	# Translations, manual pages and documentation are of no use here.
 	printf 'Acquire::Languages "none";\n' >"$new/etc/apt/apt.conf.d/91languages"
 	printf 'path-exclude=/usr/share/%s/*\n' doc man locale info >"$new/etc/dpkg/dpkg.cfg.d/slim"
+	# Half a root is thrown away, so it need not survive a power failure.
+	printf 'force-unsafe-io\n' >"$new/etc/dpkg/dpkg.cfg.d/fast"
 }
 
 fill_root() {
@@ -67,9 +74,20 @@ build_root() {
 	# shellcheck disable=SC2016 # dpkg-query's variables, not the shell's
 	"$ENV_DIR/enter" --root "$new" dpkg-query -W -f '${Package} ${Version}\n' \
 		rustc bindgen clang lld "$KERNEL_PACKAGE" dt-schema >"$CACHE/root.versions.new"
+}
+
+# Puts the new root into place, when nothing runs in the old one any more: that
+# would lose its mounts.
+swap_root() {
+	exec 8>"$CACHE/lock.use"
+	if ! flock -n 8; then
+		say "$STEP waiting for what still runs in the old root"
+		flock 8
+	fi
 	rm -rf --one-file-system "$CACHE/root"
-	mv "$new" "$CACHE/root"
+	mv "$CACHE/root.new" "$CACHE/root"
 	mv "$CACHE/root.versions.new" "$CACHE/root.versions"
+	exec 8>&-
 }
 
 stage_root() {
@@ -81,5 +99,6 @@ stage_root() {
 	say "$STEP Debian $SUITE with compilers and QEMU, into $CACHE/root"
 	stage_begin root
 	run_logged root progress_last_line build_root "$mirror"
+	swap_root
 	stage_done root "$key"
 }
