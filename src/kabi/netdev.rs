@@ -54,7 +54,6 @@ use core::{
 use kernel::{
     device,
     error::to_result,
-    fmt,
     prelude::*,
     sync::{
         aref::ARef,
@@ -76,11 +75,13 @@ use super::{
 };
 
 mod config;
+mod name;
 mod ops;
 mod queue;
 mod stats;
 
 pub use config::Config;
+pub use name::Name;
 pub use stats::Stats64;
 
 use ops::Private;
@@ -239,18 +240,6 @@ impl<T: Operations> Device<T> {
     pub fn carrier_off(&self) {
         // SAFETY: The device is valid by the type invariants.
         unsafe { bindings::bam_dmux_helper_netif_carrier_off(self.as_raw()) };
-    }
-}
-
-/// A copy of a device's name.
-pub struct Name([c_char; bindings::IFNAMSIZ as usize]);
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
-            fmt::Write::write_char(f, char::from(byte))?;
-        }
-        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use kernel::prelude::*;
 mod cases {
     use core::ptr::NonNull;
 
+    use kernel::error::to_result;
+
     use super::super::*;
 
     const CAPACITY: usize = 2048;
