@@ -72,10 +72,13 @@ run_logged() {
 	log=$CACHE/log/$name.log
 	mkdir -p "$CACHE/log"
 	[ ! -t 1 ] || every=2
+	# A process group of its own, to be ended as a whole.
+	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
 	# shellcheck disable=SC2064 # the pid of now is meant
-	trap "kill $pid 2>/dev/null; exit 130" INT TERM
+	trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if [ $((SECONDS - said)) -ge "$every" ]; then
