@@ -94,7 +94,8 @@ run_logged() {
 	trap - INT TERM
 	[ ! -t 1 ] || printf '\r\033[K'
 	if [ "$status" != 0 ]; then
-		say "$STEP FAILED (status $status); the last lines of $log:"
+		say "$STEP FAILED (status $status); the last lines of" \
+			"${BAM_DMUX_OUTSIDE:-$CACHE}/log/$name.log:"
 		tail -n 20 "$log" | sed 's/^/    /'
 		return "$status"
 	fi
