@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import demo, kunit, paths, scenario, shell
+from harness import demo, kunit, paths, scenario, selftest, shell
 from harness.errors import BrokenError, FailedError, MissingError
 from harness.runner import Runner
 
@@ -103,6 +103,7 @@ def run(options: argparse.Namespace, results: Path, initrd: Path) -> bool:
     scenarios = scenario.select(options.driver, options.pattern)
     if not scenarios:
         raise MissingError(f"no scenario matches '{options.pattern}': 'run.py list' shows all")
+    selftest.run(results)
     runner = Runner(options.kernel, options.driver, results, initrd)
     return runner.run(scenarios * options.repeat, options.jobs)
 

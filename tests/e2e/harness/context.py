@@ -39,7 +39,7 @@ def far_ip6(channel: int) -> str:
 class Context:
     """One scenario's view of its phone."""
 
-    def __init__(self, phone: Phone, driver: str, log: Path) -> None:
+    def __init__(self, phone: Phone, driver: str, log: Path, allowed: tuple[str, ...] = ()) -> None:
         if phone.modem is None:
             raise ValueError("scenarios need a phone with a modem")
         self.phone = phone
@@ -47,6 +47,7 @@ class Context:
         self.driver = driver
         self.module = paths.DRIVERS[driver]
         self.ours = driver == "ours"
+        self.allowed = allowed
         self._log = log
 
     def note(self, text: str) -> None:

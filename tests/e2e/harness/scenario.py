@@ -23,6 +23,7 @@ class Scenario:
     setup: str
     mainline: bool
     defect: str | None
+    allowed: tuple[str, ...]
 
 
 SCENARIOS: list[Scenario] = []
@@ -35,6 +36,7 @@ def scenario(
     setup: str = "up",
     mainline: bool = True,
     defect: str | None = None,
+    allowed: tuple[str, ...] = (),
 ) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Declare a scenario.
 
@@ -42,7 +44,8 @@ def scenario(
     long ones start first. timeout: seconds on the base kernel after which the phone is
     killed. setup: "bare" (no driver loaded, modem not booted), "loaded" (driver loaded,
     modem not booted) or "up" (channel 0 carries traffic). mainline: whether it makes
-    sense on the C driver, and defect: why that is known to fail it.
+    sense on the C driver, and defect: why that is known to fail it. allowed: counters of
+    the modem (harness/modem.py, FAULTS) that the scenario itself makes count.
     """
 
     def declare(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
@@ -56,6 +59,7 @@ def scenario(
                 setup=setup,
                 mainline=mainline,
                 defect=defect,
+                allowed=allowed,
             )
         )
         return function

@@ -139,6 +139,6 @@ def probe_race(ctx: Context) -> None:
         ctx.wait_interfaces({0})
         ctx.up()
         ctx.works()
-        faults = ctx.modem.faults()
+        faults = ctx.modem.faults(ctx.allowed)
         check(not faults, f"power {delay} us after subscription: {faults}")
         ctx.unload()

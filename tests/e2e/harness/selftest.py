@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of what judges the others: a check that finds nothing proves nothing."""
+
+import io
+import sys
+from pathlib import Path
+
+from harness import kunit, paths, splat
+from harness.errors import check, check_equal
+from harness.ktap import Report, Result
+
+FAULTS = """\
+[   12.345678] WARNING: drivers/net/wwan/qcom_bam_dmux.c:511 at bam_dmux_rx_callback+0x1a0/0x2b8
+[   12.345678] WARNING: possible circular locking dependency detected
+[   12.345678] ============================= WARNING: suspicious RCU usage
+[   12.345678] BUG: KASAN: slab-use-after-free in bam_dmux_tx+0x10/0x20
+[   12.345678] BUG: sleeping function called from invalid context at kernel/locking/mutex.c:1
+[   12.345678] UBSAN: array-index-out-of-bounds in net/core/dev.c:1:2
+[   12.345678] refcount_t: underflow; use-after-free.
+[   12.345678] ODEBUG: free active (active state 0) object: 00000000 object type: work_struct
+[   12.345678] INFO: task kworker/0:1:10 blocked for more than 120 seconds.
+[   12.345678] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[   12.345678] unregister_netdevice: waiting for wwan0 to become free. Usage count = 2
+[   12.345678] ref_tracker: netdev@00000000 has 1/1 users at
+[   12.345678] DMA-API: bam-dmux 1: device driver frees DMA memory with wrong function
+[   12.345678] DMA-API: dma-controller: cacheline tracking EEXIST, overlapping mappings aren't ok
+[   12.345678] Unable to handle kernel NULL pointer dereference at virtual address 0
+[   12.345678] Internal error: Oops: 0000000096000004 [#1]  SMP
+[   12.345678] CFI failure at bam_dmux_xmit+0x1/0x2 (target: foo; expected type: 0x1)
+[   12.345678] rust_kernel: panicked at src/tx.rs:1:2:
+[   12.345678] bam-dmux 1: Runtime PM usage count underflow!
+[   12.345678] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:0]
+[   12.345678] NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 10001 ms
+"""
+CLEAN = """\
+[    0.123456] DMA-API: preallocated 65536 debug entries
+[    0.123456] DMA-API: debugging enabled by kernel config
+[    0.123456] Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
+[    0.123456] kmemleak: Kernel memory leak detector initialized (mem pool available: 15679)
+[    0.123456] Running RCU Tasks wait API self tests
+[    0.123456] bam-dmux 10200000.bam-dmux: the modem did not ack within 2000 ms
+"""
+KTAP = """\
+[    1.000000] bam_dmux: loading out-of-tree module taints kernel.
+[    1.100000] KTAP version 1
+[    1.100000] 1..1
+[    1.100000]     KTAP version 1
+[    1.100000]     # Subtest: suite
+[    1.100000]     # module: bam_dmux
+[    1.100000]     1..1
+[    1.100000]     {result} 1 test
+[    1.100000] {result} 1 suite
+"""
+
+
+def splats() -> None:
+    """Each line of FAULTS is found, none of CLEAN is."""
+    for line in FAULTS.splitlines():
+        check(splat.find(line), f"the scanner overlooks: {line}")
+    check_equal(splat.find(CLEAN), [], "harmless lines taken for fault reports")
+
+
+def ktap_reader(scratch: Path) -> None:
+    """Passing KTAP is good; failing KTAP, and none at all, are not."""
+    out, sys.stdout = sys.stdout, io.StringIO()
+    try:
+        verdicts = [
+            kunit.judge(text, scratch)
+            for text in (KTAP.format(result="ok"), KTAP.format(result="not ok"), CLEAN)
+        ]
+    finally:
+        sys.stdout = out
+        scratch.unlink(missing_ok=True)
+    check_equal(verdicts, [True, False, False], "verdicts on good, failing and missing KTAP")
+
+
+def verdict() -> None:
+    """A run is good only if something ran and all of it passed, or is known to fail."""
+    good = Result("a", "", 0)
+    bad = Result("b", "", 0, failure="why")
+    known = Result("c", "", 0, failure="why", expected="defect 1")
+    for results, expected in (([good], True), ([good, bad], False), ([known], True), ([], False)):
+        report = Report(out=io.StringIO())
+        for result in results:
+            report.add(result)
+        check_equal(report.finish(), expected, f"verdict on {[item.name for item in results]}")
+
+
+def run(results: Path) -> None:
+    """All of them; raises FailedError."""
+    splats()
+    verdict()
+    if paths.kunit_parser().exists():
+        ktap_reader(results / "selftest.ktap")
