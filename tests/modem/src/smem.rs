@@ -95,7 +95,10 @@ impl Smem {
     pub fn store(&self, offset: u64, value: u32) {
         if let Ok(at) = usize::try_from(offset) {
             // Fails only outside of the memory.
-            let _ = self.map.as_volatile_slice().store(value, at, Ordering::SeqCst);
+            let _ = self
+                .map
+                .as_volatile_slice()
+                .store(value, at, Ordering::SeqCst);
         }
     }
 
@@ -151,9 +154,17 @@ mod tests {
         let end = u64::from(smem.load(0xc4)) + u64::from(smem.load(0xc8));
         assert!(end <= SIZE - 0x1000);
         assert_eq!(smem.load(SIZE - 0x1000).to_le_bytes(), *b"$TOC");
-        assert_eq!(smem.load(SIZE - 0x1000 + 4), 1, "version of the partition table");
+        assert_eq!(
+            smem.load(SIZE - 0x1000 + 4),
+            1,
+            "version of the partition table"
+        );
         assert_eq!(smem.load(SIZE - 0x1000 + 8), 0, "no partitions");
-        assert_eq!(smem.load(0xc4), 0x20d0, "the heap begins behind 512 entries");
+        assert_eq!(
+            smem.load(0xc4),
+            0x20d0,
+            "the heap begins behind 512 entries"
+        );
     }
 
     /// An item has its entry and lies inside the heap, rounded to 8 bytes.

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The requests: their form, and what they ask of the modem.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{
+    json,
+    Value, //
+};
+
+use crate::dmux::downlink::{
+    Corruption,
+    Field, //
+};
+use crate::modem::{
+    Edge,
+    Signal, //
+};
+use crate::power::AckMode;
+use crate::shared::Shared;
+
+/// Longest wait that may be asked for.
+const LONGEST_WAIT: u64 = 600_000;
+
+/// A request; its name is the field `cmd`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is described in the manual")]
+pub enum Command {
+    Status,
+    Counters,
+    ResetCounters,
+    Events,
+    Open {
+        channels: Vec<u8>,
+    },
+    Close {
+        channels: Vec<u8>,
+    },
+    Power {
+        on: bool,
+        #[serde(default)]
+        force: bool,
+    },
+    Acks {
+        mode: AckKind,
+        #[serde(default)]
+        ms: u64,
+        #[serde(default)]
+        power: bool,
+    },
+    Edge {
+        line: Signal,
+        action: Edge,
+    },
+    Boot {
+        #[serde(default)]
+        delay_ms: u64,
+    },
+    Idle {
+        ms: Option<u64>,
+    },
+    Inject {
+        hex: String,
+        #[serde(default = "one")]
+        repeat: u32,
+    },
+    Data {
+        channel: u8,
+        hex: String,
+        #[serde(default = "one")]
+        repeat: u32,
+    },
+    Corrupt {
+        field: Field,
+        value: u16,
+        #[serde(default = "one_long")]
+        count: u64,
+    },
+    HoldTx {
+        on: bool,
+    },
+    Crash {
+        #[serde(default)]
+        bam_off: bool,
+    },
+    Restart {
+        #[serde(default)]
+        smsm: Smsm,
+        #[serde(default = "restart_delay")]
+        delay_ms: Option<u64>,
+    },
+    Echo {
+        on: bool,
+    },
+    Record {
+        on: bool,
+    },
+    Recorded,
+    Wait {
+        event: String,
+        timeout_ms: u64,
+        #[serde(default)]
+        count: Option<u64>,
+    },
+    Sleep {
+        ms: u64,
+    },
+}
+
+/// How votes are acked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is described in the manual")]
+pub enum AckKind {
+    Normal,
+    Withhold,
+    Delay,
+}
+
+/// What a restart does to the modem's lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is described in the manual")]
+pub enum Smsm {
+    #[default]
+    Keep,
+    Zero,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn one_long() -> u64 {
+    1
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the default of a field that may be null"
+)]
+fn restart_delay() -> Option<u64> {
+    Some(100)
+}
+
+impl Command {
+    /// Carries the request out; the result is JSON, an error is words.
+    ///
+    /// # Errors
+    /// The modem refuses, or the parameters make no sense.
+    pub fn run(self, shared: &Shared) -> Result<Value, String> {
+        match self {
+            Self::Status => to_json(shared.with(|m| m.status())),
+            Self::Counters => to_json(shared.with(|m| m.counters.clone())),
+            Self::Events => to_json(shared.with(|m| m.events.counts().clone())),
+            Self::Recorded => {
+                let frames = shared.with(|m| m.take_recorded());
+                to_json(frames.iter().map(|f| to_hex(f)).collect::<Vec<_>>())
+            }
+            Self::Wait {
+                event,
+                timeout_ms,
+                count,
+            } => wait(shared, &event, count, timeout_ms),
+            Self::Sleep { ms } => {
+                std::thread::sleep(Duration::from_millis(ms.min(LONGEST_WAIT)));
+                Ok(json!({}))
+            }
+            other => other.act(shared).map(|()| json!({})),
+        }
+    }
+
+    fn act(self, shared: &Shared) -> Result<(), String> {
+        let words = |error: crate::modem::Refused| error.to_string();
+        match self {
+            Self::Open { channels } => shared.with(|m| m.open(&channels)).map_err(words),
+            Self::Close { channels } => shared.with(|m| m.close(&channels)).map_err(words),
+            Self::Power { on, force } => shared.with(|m| m.force_power(on, force)).map_err(words),
+            Self::Inject { hex, repeat } => {
+                let bytes = from_hex(&hex)?;
+                shared.with(|m| m.inject(&bytes, repeat)).map_err(words)
+            }
+            Self::Data {
+                channel,
+                hex,
+                repeat,
+            } => {
+                let bytes = from_hex(&hex)?;
+                shared
+                    .with(|m| m.send_data(channel, &bytes, repeat))
+                    .map_err(words)
+            }
+            other => {
+                other.tune(shared);
+                Ok(())
+            }
+        }
+    }
+
+    /// The requests that cannot fail.
+    fn tune(self, shared: &Shared) {
+        shared.with(|m| match self {
+            Self::ResetCounters => m.reset_counters(),
+            Self::Acks { mode, ms, power } => m.set_acks(match mode {
+                AckKind::Normal => AckMode::Normal,
+                AckKind::Withhold => AckMode::Withhold { power },
+                AckKind::Delay => AckMode::Delay(Duration::from_millis(ms)),
+            }),
+            Self::Edge { line, action } => m.edge(line, action),
+            Self::Boot { delay_ms } => m.boot_after(Duration::from_millis(delay_ms)),
+            Self::Idle { ms } => m.set_idle(ms.map(Duration::from_millis)),
+            Self::Corrupt {
+                field,
+                value,
+                count,
+            } => m.corrupt(Corruption {
+                field,
+                value,
+                count,
+            }),
+            Self::HoldTx { on } => m.hold_tx(on),
+            Self::Crash { bam_off } => m.crash(bam_off),
+            Self::Restart { smsm, delay_ms } => {
+                m.restart(smsm == Smsm::Zero, delay_ms.map(Duration::from_millis));
+            }
+            Self::Echo { on } => m.set_echo(on),
+            Self::Record { on } => m.set_record(on),
+            // The rest is in run() and act().
+            _ => {}
+        });
+    }
+}
+
+fn wait(
+    shared: &Shared,
+    event: &str,
+    count: Option<u64>,
+    timeout_ms: u64,
+) -> Result<Value, String> {
+    let timeout = Duration::from_millis(timeout_ms.min(LONGEST_WAIT));
+    if shared.wait(event, count, timeout) {
+        let count = shared.with(|m| m.events.count(event));
+        return Ok(json!({"event": event, "count": count}));
+    }
+    Err(format!(
+        "event \"{event}\" has not happened within {timeout_ms} ms"
+    ))
+}
+
+fn to_json(value: impl serde::Serialize) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect();
+    match digits {
+        Some(digits) if digits.len() % 2 == 0 => Ok(digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()),
+        _ => Err("\"hex\" must be pairs of hexadecimal digits".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hexadecimal goes both ways; spaces are allowed, halves are not.
+    #[test]
+    fn hex() {
+        assert_eq!(from_hex("fc33 0001").unwrap(), [0xfc, 0x33, 0, 1]);
+        assert_eq!(to_hex(&[0xfc, 0x0a]), "fc0a");
+        assert!(from_hex("abc").is_err() && from_hex("zz").is_err());
+    }
+}

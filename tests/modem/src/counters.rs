@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the modem counts: each counter once, with its meaning.
+
+use serde::Serialize;
+
+/// Declares [`Counters`]: first what Linux must never make the modem count,
+/// then what is merely counted.
+macro_rules! counters {
+    (
+        violations { $( $(#[doc = $vdoc:literal])+ $violation:ident, )+ }
+        facts { $( $(#[doc = $fdoc:literal])+ $fact:ident, )+ }
+    ) => {
+        /// All counters, from the start of the process or the last
+        /// `reset_counters`. In JSON a flat map from name to number.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+        pub struct Counters {
+            $( $(#[doc = $vdoc])+ pub $violation: u64, )+
+            $( $(#[doc = $fdoc])+ pub $fact: u64, )+
+        }
+
+        impl Counters {
+            /// Names and values of the counters that stay 0 with a driver
+            /// that keeps to the protocol.
+            #[must_use]
+            pub fn violations(&self) -> Vec<(&'static str, u64)> {
+                vec![ $( (stringify!($violation), self.$violation), )+ ]
+            }
+
+            /// Each counter's name and its meaning, for the manual.
+            #[must_use]
+            pub fn meanings() -> Vec<(&'static str, &'static str)> {
+                vec![
+                    $( (stringify!($violation), concat!($($vdoc),+)), )+
+                    $( (stringify!($fact), concat!($($fdoc),+)), )+
+                ]
+            }
+        }
+    };
+}
+
+counters! {
+    violations {
+        /// BAM registers touched while the BAM had no power.
+        unpowered_access,
+        /// DMA (descriptor or buffer) outside of what the guest has mapped.
+        dma_outside_mapping,
+        /// EVNT_REG written with an offset that is no descriptor of the ring.
+        bad_evnt,
+        /// Doorbell of a pipe that is not enabled, or a ring without size.
+        pipe_misuse,
+        /// Register access that is not an aligned 32-bit one.
+        bad_access,
+        /// Access to an offset of BAR 0 where nothing is.
+        unmapped_access,
+        /// Mutex released by writing 0 while it was free.
+        mutex_release_free,
+        /// Transfers shorter than a frame header.
+        short_transfer,
+        /// Transfers of more than 2048 bytes, the modem's buffer.
+        oversize_transfer,
+        /// Frames whose magic is not 0x33fc.
+        bad_magic,
+        /// Frames with a command other than DATA, OPEN and CLOSE.
+        bad_command,
+        /// Frames for a channel above 7.
+        bad_channel,
+        /// Frames whose signal byte is not 0.
+        nonzero_signal,
+        /// Frames whose length and pad do not add up to the transfer.
+        length_mismatch,
+        /// Frames whose pad is above 4 or leaves the transfer unaligned.
+        bad_pad,
+        /// Frames with pad bytes other than 0: the sender's old memory.
+        nonzero_pad,
+        /// OPEN or CLOSE frames that carry bytes.
+        command_with_data,
+        /// DATA frames without a byte.
+        empty_data,
+        /// DATA frames on a channel that Linux has not opened.
+        data_not_opened,
+        /// DATA frames on a channel that the modem has not opened.
+        data_modem_closed,
+        /// OPEN for a channel that Linux had already opened.
+        double_open,
+        /// CLOSE for a channel that Linux had not opened.
+        double_close,
+        /// DATA frames that do not start as IPv4 or IPv6 do.
+        not_ip,
+        /// Linux did not ack a change of the power line in time.
+        ap_ack_timeout,
+    }
+    facts {
+        /// Acks of Linux when no change of the power line was waiting for one.
+        ap_ack_unsolicited,
+        /// Votes of Linux that rose.
+        votes_up,
+        /// Votes of Linux that fell.
+        votes_down,
+        /// Votes that changed before the one before was acked.
+        vote_before_ack,
+        /// Power line raised.
+        power_ups,
+        /// Power line lowered.
+        power_downs,
+        /// Power-ups that the modem began by itself.
+        own_wakeups,
+        /// Acks of Linux' votes.
+        acks_sent,
+        /// Acks of Linux' votes that were swallowed on request.
+        acks_withheld,
+        /// Resets of the PCI function.
+        device_resets,
+        /// Software resets of the whole BAM.
+        bam_resets,
+        /// Resets of a single pipe.
+        pipe_resets,
+        /// Interrupts of the BAM.
+        bam_irqs,
+        /// Of these, sent again because a clear left the line high.
+        bam_irqs_again,
+        /// Interrupts of SMSM.
+        smsm_irqs,
+        /// Doorbells of Linux' SMSM.
+        smsm_doorbells,
+        /// Doorbells of Linux' SMD; nobody answers them.
+        smd_doorbells,
+        /// Doorbells of mailboxes that the modem does not have.
+        other_doorbells,
+        /// Writes of the TX pipe's EVNT_REG.
+        tx_doorbells,
+        /// Writes of the RX pipe's EVNT_REG.
+        rx_doorbells,
+        /// Transfers taken from the TX pipe.
+        uplink_transfers,
+        /// Their bytes.
+        uplink_bytes,
+        /// Well-formed DATA frames from Linux.
+        uplink_frames,
+        /// Payload bytes of these.
+        uplink_payload_bytes,
+        /// OPEN frames from Linux.
+        uplink_opens,
+        /// CLOSE frames from Linux.
+        uplink_closes,
+        /// Frames with 4 pad bytes although they were aligned.
+        pad4_when_aligned,
+        /// Uplink packets that no network took.
+        uplink_undelivered,
+        /// Frames written to the RX pipe.
+        downlink_frames,
+        /// Their bytes.
+        downlink_bytes,
+        /// OPEN frames to Linux.
+        downlink_opens,
+        /// CLOSE frames to Linux.
+        downlink_closes,
+        /// Frames cut because the RX buffer was smaller.
+        downlink_truncated,
+        /// Times that frames had to wait for an RX descriptor.
+        rx_starved,
+        /// Frames dropped because the downlink queue was full.
+        downlink_queue_full,
+        /// Packets from the network for a channel that is not open.
+        downlink_channel_closed,
+        /// Packets from the network that are for no channel.
+        downlink_unroutable,
+        /// Frames altered on request.
+        corrupted,
+        /// Frames sent back on request.
+        echoed,
+        /// Recorded frames dropped because the record was full.
+        record_full,
+        /// Commands that the backend could not carry out.
+        backend_errors,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In JSON the counters are one flat map of numbers.
+    #[test]
+    fn flat_json() {
+        let counters = Counters {
+            unpowered_access: 3,
+            ..Counters::default()
+        };
+        let value = serde_json::to_value(&counters).unwrap();
+        assert_eq!(value["unpowered_access"], 3);
+        assert_eq!(value.as_object().unwrap().len(), Counters::meanings().len());
+        assert!(value
+            .as_object()
+            .unwrap()
+            .values()
+            .all(serde_json::Value::is_u64));
+    }
+
+    /// The harness finds each violation by name.
+    #[test]
+    fn violations_are_counters() {
+        let counters = Counters {
+            bad_magic: 1,
+            uplink_frames: 7,
+            ..Counters::default()
+        };
+        let raised: Vec<_> = counters
+            .violations()
+            .into_iter()
+            .filter(|&(_, n)| n > 0)
+            .collect();
+        assert_eq!(raised, [("bad_magic", 1)]);
+    }
+}

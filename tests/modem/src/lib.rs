@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The simulated modem of the virtual phone.
+//!
+//! A vfio-user PCI device that holds what a phone has between Linux and its
+//! modem: BAM registers, mailbox, hardware mutexes and shared memory. Behind
+//! them sits a modem that keeps to the BAM-DMUX protocol, and breaks it on
+//! request. From the outside in:
+//!
+//! - [`server`], [`pci`], [`msix`]: the PCI device that QEMU talks to
+//! - [`worker`]: timers and the network; [`control`]: commands
+//! - [`modem`]: puts everything below together
+//! - [`bam`], [`tcsr`], [`apcs`], [`smem`], [`smsm`]: the hardware
+//! - [`power`]: the power handshake, pure; [`dmux`]: frames and channels
+//! - [`net`]: addresses and the TUN device
+//! - [`register`], [`dma`], [`counters`]: what the above are made of
+
+pub mod apcs;
+pub mod bam;
+pub mod control;
+pub mod counters;
+pub mod dma;
+pub mod dmux;
+pub mod modem;
+pub mod msix;
+pub mod net;
+pub mod pci;
+pub mod power;
+pub mod register;
+pub mod server;
+pub mod shared;
+pub mod smem;
+pub mod smsm;
+pub mod tcsr;
+pub mod worker;

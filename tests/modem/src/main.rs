@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Command line of the simulated modem.
+
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::{
+    UnixListener,
+    UnixStream, //
+};
+use std::path::{
+    Path,
+    PathBuf, //
+};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{
+    bail,
+    Context as _,
+    Result, //
+};
+use bam_dmux_modem::modem::{
+    Boot,
+    Modem,
+    Network,
+    Options, //
+};
+use bam_dmux_modem::net::tun::Tun;
+use bam_dmux_modem::power::Times;
+use bam_dmux_modem::shared::Shared;
+use bam_dmux_modem::{
+    control,
+    server,
+    worker, //
+};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// The simulated modem of the virtual phone: a vfio-user device for QEMU.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Socket for QEMU's vfio-user-pci; made here, removed at the end
+    #[arg(long)]
+    socket: PathBuf,
+    /// Socket for commands (JSON, line by line)
+    #[arg(long)]
+    control: Option<PathBuf>,
+    /// Create this TUN device as the far end of all channels
+    #[arg(long)]
+    tun: Option<String>,
+    /// Run the commands of this file once QEMU has connected
+    #[arg(long)]
+    scenario: Option<PathBuf>,
+    /// Channels that the modem opens
+    #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,4,5,6,7",
+          value_parser = clap::value_parser!(u8).range(0..=7))]
+    channels: Vec<u8>,
+    /// First power-up: manual, after:<ms> the reset, or on-subscribe:<us>
+    /// after Linux asks for the power line's interrupt
+    #[arg(long, default_value = "on-subscribe:100000")]
+    boot: Boot,
+    /// Power down after so many ms without vote and traffic
+    #[arg(long, default_value_t = 500)]
+    idle: u64,
+    /// Wait so many ms for Linux' ack of a power change
+    #[arg(long, default_value_t = 1000)]
+    ack_timeout: u64,
+    /// Wait so many seconds for QEMU
+    #[arg(long, default_value_t = 120)]
+    connect_timeout: u64,
+    /// Write the final counters to this file, as JSON
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// What to log: error, warn, info, debug or trace, or a filter
+    #[arg(long, default_value = "info")]
+    log: String,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bam-dmux-modem: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let filter = EnvFilter::try_new(&args.log).context("--log")?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let scenario = args.scenario.as_deref().map(read).transpose()?;
+    let tun = args.tun.as_deref().map(Tun::create).transpose()?;
+    let network = tun.as_ref().map(Tun::try_clone).transpose()?;
+    let network = network.map(|tun| Box::new(tun) as Box<dyn Network>);
+    let options = Options {
+        channels: args.channels.clone(),
+        boot: args.boot,
+        times: Times {
+            idle: Some(Duration::from_millis(args.idle)),
+            ack: Duration::from_millis(args.ack_timeout),
+        },
+    };
+    let shared = Arc::new(Shared::new(Modem::new(options, network)?)?);
+    let listener = bind(&args.socket)?;
+    if let Some(path) = &args.control {
+        let control = bind(path)?;
+        let shared = Arc::clone(&shared);
+        std::thread::spawn(move || control::listen(&shared, &control));
+    }
+    start_worker(&shared, tun);
+    if let Some(scenario) = scenario {
+        start_scenario(&shared, scenario);
+    }
+    let patience = Duration::from_secs(args.connect_timeout);
+    let served = server::serve(&shared, listener, patience);
+    finish(args, &shared)?;
+    match served {
+        // QEMU killed in the middle of a message is an end like any other.
+        Err(server::Error::Broken(error)) => tracing::warn!("connection broke: {error}"),
+        other => other?,
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Makes a listening socket, in place of one that nobody listens on.
+fn bind(path: &Path) -> Result<UnixListener> {
+    let name = path.display();
+    if let Ok(meta) = path.symlink_metadata() {
+        if !meta.file_type().is_socket() {
+            bail!("{name} exists and is no socket: choose another path");
+        }
+        if UnixStream::connect(path).is_ok() {
+            bail!("{name} is in use by another process: choose another path or end it");
+        }
+        std::fs::remove_file(path).with_context(|| format!("cannot remove the old {name}"))?;
+    }
+    UnixListener::bind(path).with_context(|| format!("cannot listen on {name}"))
+}
+
+fn start_worker(shared: &Arc<Shared>, tun: Option<Tun>) {
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        if let Err(error) = worker::run(&shared, tun) {
+            eprintln!("bam-dmux-modem: the worker failed: {error}");
+            std::process::exit(1);
+        }
+    });
+}
+
+fn start_scenario(shared: &Arc<Shared>, scenario: String) {
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        if let Err(error) = control::play(&shared, &scenario) {
+            tracing::error!("{error}");
+        }
+    });
+}
+
+fn finish(args: &Args, shared: &Shared) -> Result<()> {
+    for path in std::iter::once(&args.socket).chain(&args.control) {
+        // It may have been removed by somebody else.
+        let _ = std::fs::remove_file(path);
+    }
+    let counters = shared.with(|modem| modem.counters.clone());
+    for (name, count) in counters
+        .violations()
+        .into_iter()
+        .filter(|&(_, count)| count > 0)
+    {
+        tracing::warn!("{name}: {count}");
+    }
+    if let Some(path) = &args.report {
+        let text = serde_json::to_string_pretty(&counters)?;
+        std::fs::write(path, text + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}

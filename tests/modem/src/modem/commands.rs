@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What can be asked of the modem from outside. [`crate::control`] knows how
+//! the requests look.
+
+use std::time::Duration;
+
+use serde::{
+    Deserialize,
+    Serialize, //
+};
+
+use super::Modem;
+use crate::counters::Counters;
+use crate::dmux::channels::COUNT;
+use crate::dmux::downlink::Corruption;
+use crate::dmux::frame::DATA;
+use crate::power::{
+    AckMode,
+    Input, //
+};
+use crate::smsm::Bits;
+
+/// Why a command is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The channel does not exist.
+    #[error("channel {0} does not exist: there are 0 to 7")]
+    NoSuchChannel(u8),
+    /// The modem has crashed.
+    #[error("the modem has crashed: give it \"restart\" first")]
+    Crashed,
+}
+
+/// A line of the modem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// The power line.
+    Pc,
+    /// The ack line.
+    Ack,
+}
+
+/// What happens to a line behind the handshake's back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edge {
+    /// It changes, and Linux is told.
+    Toggle,
+    /// It changes twice, and Linux is told twice.
+    Double,
+    /// It changes, and Linux is not told.
+    Silent,
+}
+
+/// The modem's state in words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The power line.
+    pub pc: bool,
+    /// The ack line.
+    pub ack: bool,
+    /// Linux' vote as last seen.
+    pub vote: bool,
+    /// Linux' ack as last seen.
+    pub ap_ack: bool,
+    /// Phase of the handshake.
+    pub power: String,
+    /// Whether the BAM has power.
+    pub bam_powered: bool,
+    /// Whether Linux has asked for the power line's interrupt.
+    pub subscribed: bool,
+    /// Whether the modem has started.
+    pub booted: bool,
+    /// Channels that the modem has opened.
+    pub modem_open: Vec<u8>,
+    /// Channels that Linux has opened.
+    pub host_open: Vec<u8>,
+    /// Transfers to Linux that wait.
+    pub downlink_queued: usize,
+    /// Whether each pipe runs: TX, RX.
+    pub tx_running: bool,
+    /// See above.
+    pub rx_running: bool,
+    /// Whether the TX pipe has transfers that the modem has not taken.
+    pub tx_pending: bool,
+    /// Violations of the protocol so far, by counter.
+    pub violations: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Modem {
+    /// The state now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let own = self.smsm.modem(&self.smem);
+        let apps = self.power.apps();
+        let violations = self.counters.violations().into_iter();
+        Status {
+            pc: own.power,
+            ack: own.ack,
+            vote: apps.power,
+            ap_ack: apps.ack,
+            power: format!("{:?}", self.power.phase()).to_lowercase(),
+            bam_powered: self.bam.powered(),
+            subscribed: self.smsm.subscribed(&self.smem),
+            booted: self.boot.started(),
+            modem_open: self.channels.modem.list(),
+            host_open: self.channels.host.list(),
+            downlink_queued: self.downlink.len(),
+            tx_running: self.bam.runs(super::TX_PIPE),
+            rx_running: self.bam.runs(super::RX_PIPE),
+            tx_pending: self.bam.has_descriptor(super::TX_PIPE),
+            violations: violations
+                .filter(|&(_, count)| count > 0)
+                .map(|(name, count)| (name.to_owned(), count.into()))
+                .collect(),
+        }
+    }
+
+    /// Starts all counters again from 0.
+    pub fn reset_counters(&mut self) {
+        self.counters = Counters::default();
+    }
+
+    fn check_channels(&self, channels: &[u8]) -> Result<(), Refused> {
+        if self.faults.crashed {
+            return Err(Refused::Crashed);
+        }
+        match channels.iter().find(|&&channel| channel >= COUNT) {
+            Some(&channel) => Err(Refused::NoSuchChannel(channel)),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the modem's half of channels, powering up for it.
+    ///
+    /// # Errors
+    /// A channel does not exist, or the modem has crashed.
+    pub fn open(&mut self, channels: &[u8]) -> Result<(), Refused> {
+        self.check_channels(channels)?;
+        for &channel in channels {
+            self.channel_plan.insert(channel);
+            self.open_channel(channel);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Closes the modem's half of channels, powering up for it.
+    ///
+    /// # Errors
+    /// As [`Modem::open`].
+    pub fn close(&mut self, channels: &[u8]) -> Result<(), Refused> {
+        self.check_channels(channels)?;
+        for &channel in channels {
+            self.channel_plan.remove(channel);
+            self.close_channel(channel);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Raises or lowers the power line; see [`Input::Force`].
+    ///
+    /// # Errors
+    /// The modem has crashed.
+    pub fn force_power(&mut self, on: bool, at_once: bool) -> Result<(), Refused> {
+        self.check_channels(&[])?;
+        self.step(Input::Force { on, at_once });
+        Ok(())
+    }
+
+    /// How votes are acked from now on.
+    pub fn set_acks(&mut self, mode: AckMode) {
+        self.step(Input::Acks(mode));
+    }
+
+    /// Power-down after this long without vote and transfer; `None`: never.
+    pub fn set_idle(&mut self, idle: Option<Duration>) {
+        self.power.times.idle = idle;
+        self.step(Input::Tick);
+    }
+
+    /// Moves a line behind the handshake's back.
+    pub fn edge(&mut self, signal: Signal, edge: Edge) {
+        let flip = |bits: Bits| match signal {
+            Signal::Pc => Bits {
+                power: !bits.power,
+                ..bits
+            },
+            Signal::Ack => Bits {
+                ack: !bits.ack,
+                ..bits
+            },
+        };
+        let bits = self.smsm.modem(&self.smem);
+        match edge {
+            Edge::Toggle => {
+                self.set_bits(flip(bits));
+            }
+            Edge::Double => {
+                self.set_bits(flip(bits));
+                self.set_bits(bits);
+            }
+            Edge::Silent => {
+                self.smsm.set_modem(&self.smem, flip(bits));
+            }
+        }
+    }
+
+    /// Starts the modem after a delay.
+    pub fn boot_after(&mut self, delay: Duration) {
+        self.boot.schedule(self.now + delay);
+        if delay.is_zero() {
+            self.tick();
+        }
+    }
+
+    /// Sends raw bytes, each time as one transfer.
+    ///
+    /// # Errors
+    /// The modem has crashed.
+    pub fn inject(&mut self, bytes: &[u8], repeat: u32) -> Result<(), Refused> {
+        self.check_channels(&[])?;
+        for _ in 0..repeat {
+            self.downlink.raw(bytes.to_vec(), &mut self.counters);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends a well-formed DATA frame, whether or not the channel is open.
+    ///
+    /// # Errors
+    /// The modem has crashed. The channel is not checked.
+    pub fn send_data(&mut self, channel: u8, payload: &[u8], repeat: u32) -> Result<(), Refused> {
+        self.check_channels(&[])?;
+        for _ in 0..repeat {
+            self.downlink
+                .frame(DATA, channel, payload, &mut self.counters);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Alters the next frames to Linux.
+    pub fn corrupt(&mut self, corruption: Corruption) {
+        self.downlink.set_corruption(corruption);
+    }
+
+    /// Stops or resumes taking transfers from the TX pipe.
+    pub fn hold_tx(&mut self, on: bool) {
+        self.faults.hold_tx = on;
+        self.take_uplink();
+        self.bam_interrupt();
+    }
+
+    /// Sends uplink packets back instead of to the network.
+    pub fn set_echo(&mut self, on: bool) {
+        self.faults.echo = on;
+    }
+
+    /// Starts (afresh) or stops keeping uplink transfers.
+    pub fn set_record(&mut self, on: bool) {
+        if on {
+            self.record.clear();
+        }
+        self.faults.record = on;
+    }
+
+    /// Takes the transfers that have been kept.
+    pub fn take_recorded(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.record)
+    }
+
+    /// Stops the modem mid-way: lines frozen, pipes standing still. With
+    /// `bam_off` the BAM loses power, too.
+    pub fn crash(&mut self, bam_off: bool) {
+        self.step(Input::Crash);
+        self.faults.crashed = true;
+        if bam_off {
+            self.bam.set_power(false);
+        }
+        self.events.push("crash");
+    }
+
+    /// A new firmware starts: no power, all channels closed, queue empty. The
+    /// ack line keeps its level unless `zero`. It boots after `delay`.
+    pub fn restart(&mut self, zero: bool, delay: Option<Duration>) {
+        self.faults.crashed = false;
+        self.channels = crate::dmux::channels::Channels::default();
+        self.downlink.clear();
+        self.bam.set_power(false);
+        let ack = self.smsm.modem(&self.smem).ack && !zero;
+        self.set_bits(Bits { power: false, ack });
+        let bits = self.smsm.apps(&self.smem);
+        self.step(Input::Restart(bits));
+        self.events.push("restart");
+        if let Some(delay) = delay {
+            self.boot_after(delay);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The data path: handshake, pipes, frames and network brought together.
+
+use super::{
+    Modem,
+    RX_PIPE,
+    TX_PIPE, //
+};
+use crate::bam::Produced;
+use crate::dmux::frame::{
+    CLOSE,
+    DATA,
+    OPEN, //
+};
+use crate::dmux::uplink::{
+    accept,
+    Frame, //
+};
+use crate::msix::Line;
+use crate::net::plan;
+use crate::power::{
+    Action,
+    Input,
+    Phase, //
+};
+use crate::smsm::Bits;
+
+/// Transfers that are kept for `recorded`.
+const RECORD_LIMIT: usize = 65536;
+
+impl Modem {
+    /// Steps the handshake and does what it asks for.
+    pub(super) fn step(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.power.step(self.now, input, &mut actions);
+        for action in actions {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        tracing::debug!(?action, phase = ?self.power.phase());
+        let mut bits = self.smsm.modem(&self.smem);
+        match action {
+            Action::ToggleAck => {
+                self.counters.acks_sent += 1;
+                bits.ack ^= true;
+                self.set_bits(bits);
+                self.events.push("ack");
+            }
+            Action::SetPower(on) => self.set_power_line(Bits { power: on, ..bits }),
+            Action::SetBam(on) => {
+                self.bam.set_power(on);
+                self.events.push(if on { "bam-on" } else { "bam-off" });
+            }
+            Action::Connected => {
+                self.events.push("connected");
+                self.give_downlink();
+                self.bam_interrupt();
+            }
+            Action::UnsolicitedAck => {
+                self.counters.ap_ack_unsolicited += 1;
+                self.events.push("unsolicited-ack");
+            }
+            Action::Vote(true) => {
+                self.counters.votes_up += 1;
+                self.events.push("vote-up");
+            }
+            Action::Vote(false) => {
+                self.counters.votes_down += 1;
+                self.events.push("vote-down");
+            }
+            Action::VoteBeforeAck => self.counters.vote_before_ack += 1,
+            Action::OwnWakeup => self.counters.own_wakeups += 1,
+            Action::AckWithheld => self.counters.acks_withheld += 1,
+            Action::AckTimeout => {
+                self.counters.ap_ack_timeout += 1;
+                self.events.push("ack-timeout");
+                tracing::warn!("Linux has not acked the power line in time");
+            }
+        }
+    }
+
+    fn set_power_line(&mut self, bits: Bits) {
+        if self.set_bits(bits) {
+            if bits.power {
+                self.counters.power_ups += 1;
+            } else {
+                self.counters.power_downs += 1;
+            }
+            self.events
+                .push(if bits.power { "pc-up" } else { "pc-down" });
+        }
+    }
+
+    /// Writes the modem's bits and tells Linux if they have changed.
+    pub(super) fn set_bits(&mut self, bits: Bits) -> bool {
+        let changed = self.smsm.set_modem(&self.smem, bits);
+        if changed {
+            self.smsm_interrupt();
+        }
+        changed
+    }
+
+    pub(super) fn smsm_interrupt(&mut self) {
+        self.counters.smsm_irqs += 1;
+        self.msix.fire(Line::Smsm as u32);
+    }
+
+    /// Sends the BAM's interrupt if it is due.
+    pub(super) fn bam_interrupt(&mut self) {
+        if self.bam.take_interrupt(&mut self.counters) {
+            self.msix.fire(Line::Bam as u32);
+        }
+    }
+
+    /// Takes all transfers from the TX pipe, unless told to let them lie.
+    pub(super) fn take_uplink(&mut self) {
+        if self.faults.hold_tx || self.faults.crashed {
+            return;
+        }
+        let mut transfer = std::mem::take(&mut self.transfer);
+        let mut any = false;
+        while self
+            .bam
+            .consume(TX_PIPE, &self.memory, &mut transfer, &mut self.counters)
+        {
+            any = true;
+            self.uplink(&transfer);
+        }
+        self.transfer = transfer;
+        if any {
+            self.step(Input::Activity);
+            self.bam_interrupt();
+        }
+    }
+
+    fn uplink(&mut self, transfer: &[u8]) {
+        if self.faults.record {
+            if self.record.len() < RECORD_LIMIT {
+                self.record.push(transfer.to_vec());
+            } else {
+                self.counters.record_full += 1;
+            }
+        }
+        match accept(transfer, &mut self.channels, &mut self.counters) {
+            Frame::Data(channel, packet) => {
+                if self.faults.echo {
+                    self.counters.echoed += 1;
+                    self.downlink
+                        .frame(DATA, channel, packet, &mut self.counters);
+                    self.give_downlink();
+                } else if !self
+                    .network
+                    .as_mut()
+                    .is_some_and(|n| n.deliver(channel, packet))
+                {
+                    self.counters.uplink_undelivered += 1;
+                }
+            }
+            Frame::Opened(channel) => self.events.push(&format!("host-open:{channel}")),
+            Frame::Closed(channel) => self.events.push(&format!("host-close:{channel}")),
+            Frame::Rejected => {
+                let head: Vec<_> = transfer.iter().take(16).collect();
+                tracing::warn!(len = transfer.len(), ?head, "transfer rejected");
+            }
+        }
+    }
+
+    /// Gives Linux what waits, as far as there are descriptors. Frames flow
+    /// only once Linux has acked the power-up.
+    pub(super) fn give_downlink(&mut self) {
+        if self.downlink.is_empty() || self.faults.crashed {
+            return;
+        }
+        if self.power.phase() != Phase::On {
+            self.step(Input::Wake);
+            return;
+        }
+        let mut any = false;
+        while let Some(bytes) = self.downlink.front() {
+            let len = bytes.len() as u64;
+            match self
+                .bam
+                .produce(RX_PIPE, &self.memory, bytes, &mut self.counters)
+            {
+                Produced::NoDescriptor => {
+                    self.downlink.starve(&mut self.counters);
+                    break;
+                }
+                Produced::Truncated => self.counters.downlink_truncated += 1,
+                Produced::Done | Produced::Lost => {}
+            }
+            self.counters.downlink_frames += 1;
+            self.counters.downlink_bytes += len;
+            self.downlink.pop();
+            any = true;
+        }
+        if any {
+            self.step(Input::Activity);
+        }
+    }
+
+    /// Queues and delivers a packet that the network has for Linux.
+    pub fn packet_from_network(&mut self, packet: &[u8]) {
+        let Some(channel) = plan::channel_of(packet) else {
+            self.counters.downlink_unroutable += 1;
+            return;
+        };
+        if !self.channels.host.contains(channel) || !self.channels.modem.contains(channel) {
+            self.counters.downlink_channel_closed += 1;
+            return;
+        }
+        self.downlink
+            .frame(DATA, channel, packet, &mut self.counters);
+    }
+
+    /// Delivers what [`Modem::packet_from_network`] has queued.
+    pub fn flush(&mut self) {
+        self.give_downlink();
+        self.bam_interrupt();
+    }
+
+    /// Opens the modem's half of a channel and tells Linux.
+    pub(super) fn open_channel(&mut self, channel: u8) {
+        self.channels.modem.insert(channel);
+        self.counters.downlink_opens += 1;
+        self.downlink.frame(OPEN, channel, &[], &mut self.counters);
+    }
+
+    /// Closes the modem's half of a channel and tells Linux.
+    pub(super) fn close_channel(&mut self, channel: u8) {
+        self.channels.modem.remove(channel);
+        self.counters.downlink_closes += 1;
+        self.downlink.frame(CLOSE, channel, &[], &mut self.counters);
+    }
+}

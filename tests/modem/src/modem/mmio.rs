@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+//! BAR 0: which register space an offset belongs to.
+
+use super::{
+    Modem,
+    RX_PIPE,
+    TX_PIPE, //
+};
+use crate::bam::Event;
+use crate::power::Input;
+use crate::{
+    apcs,
+    tcsr, //
+};
+
+const APCS: u64 = 0x2_0000;
+const TCSR: u64 = 0x4_0000;
+const TEST: u64 = 0x6_0000;
+const TEST_SIZE: u64 = 0x10;
+
+/// First test register: reads as "DMUX".
+const TEST_ID: u32 = u32::from_le_bytes(*b"DMUX");
+
+/// The register spaces of BAR 0, with the offset inside.
+enum Space {
+    Bam(u64),
+    Apcs(u64),
+    Tcsr(u64),
+    /// 0: an identification, 4: a word to write and read back, 8: fires the
+    /// vector whose number is written.
+    Test(u64),
+    Nothing,
+}
+
+impl Modem {
+    fn space(&self, offset: u64) -> Space {
+        let within = |base: u64, size: u64| offset.checked_sub(base).filter(|&at| at < size);
+        if let Some(at) = within(0, self.bam.size()) {
+            Space::Bam(at)
+        } else if let Some(at) = within(APCS, apcs::SIZE) {
+            Space::Apcs(at)
+        } else if let Some(at) = within(TCSR, tcsr::SIZE) {
+            Space::Tcsr(at)
+        } else if let Some(at) = within(TEST, TEST_SIZE) {
+            Space::Test(at)
+        } else {
+            Space::Nothing
+        }
+    }
+
+    /// The guest reads registers.
+    pub fn bar0_read(&mut self, offset: u64, data: &mut [u8]) {
+        match self.space(offset) {
+            Space::Bam(at) => {
+                self.note_unpowered("read", at);
+                self.bam.read(at, data, &mut self.counters);
+            }
+            // Write-only registers.
+            Space::Apcs(_) => data.fill(0),
+            Space::Tcsr(at) => self.tcsr.read(at, data, &mut self.counters),
+            Space::Test(at) => {
+                let value = match at {
+                    0 => TEST_ID,
+                    4 => self.scratch,
+                    _ => 0,
+                };
+                data.fill(0);
+                let bytes = value.to_le_bytes();
+                data.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            }
+            Space::Nothing => {
+                self.counters.unmapped_access += 1;
+                data.fill(0);
+            }
+        }
+    }
+
+    /// The guest writes a register. The vCPU waits for the return, so that
+    /// nothing here may wait for the guest.
+    pub fn bar0_write(&mut self, offset: u64, data: &[u8]) {
+        match self.space(offset) {
+            Space::Bam(at) => {
+                self.note_unpowered("write", at);
+                let event = self.bam.write(at, data, &mut self.counters);
+                self.bam_event(event);
+            }
+            Space::Apcs(at) => {
+                if apcs::rings_smsm(at, data, &mut self.counters) {
+                    let bits = self.smsm.apps(&self.smem);
+                    self.step(Input::Apps(bits));
+                }
+            }
+            Space::Tcsr(at) => self.tcsr.write(at, data, &mut self.counters),
+            Space::Test(at) => {
+                let value = data
+                    .first_chunk()
+                    .map_or(0, |bytes| u32::from_le_bytes(*bytes));
+                match at {
+                    4 => self.scratch = value,
+                    8 => self.msix.fire(value),
+                    _ => {}
+                }
+            }
+            Space::Nothing => self.counters.unmapped_access += 1,
+        }
+    }
+
+    fn note_unpowered(&self, what: &str, offset: u64) {
+        if !self.bam.powered() {
+            let phase = self.power.phase();
+            tracing::warn!(?phase, "{what} of BAM register {offset:#x} without power");
+        }
+    }
+
+    fn bam_event(&mut self, event: Event) {
+        match event {
+            Event::Doorbell(TX_PIPE) => {
+                self.counters.tx_doorbells += 1;
+                self.take_uplink();
+            }
+            Event::Doorbell(RX_PIPE) => {
+                self.counters.rx_doorbells += 1;
+                self.give_downlink();
+            }
+            Event::BamReset => self.events.push("bam-reset"),
+            Event::Doorbell(_) | Event::PipeReset(_) | Event::None => {}
+        }
+        self.bam_interrupt();
+    }
+}
