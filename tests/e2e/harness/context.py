@@ -13,6 +13,8 @@ from harness.phone import Phone
 
 # Mainline's probe may crash when the modem comes up while it runs: time for it to finish.
 BASELINE_DELAY_MS = 100
+# Time without vote and traffic after which the modem takes power away by itself.
+IDLE_MS = 500
 ALL_CHANNELS = tuple(range(8))
 
 
@@ -70,9 +72,16 @@ class Context:
 
     def fresh_modem(self) -> None:
         """A modem as after power-on: nothing open, no power, no faults injected, counters zero."""
-        self.modem.call("crash")
-        self.modem.call("restart", smsm="zero")
-        self.modem.call("reset_counters")
+        call = self.modem.call
+        call("restart", delay_ms=None)
+        call("close", channels=list(ALL_CHANNELS))  # it is to open none by itself
+        call("crash")
+        for command in ("hold_tx", "echo", "record"):
+            call(command, on=False)
+        call("acks", mode="normal")
+        call("idle", ms=IDLE_MS)
+        call("restart", smsm="zero", delay_ms=None)
+        call("reset_counters")
 
     # The driver.
 
@@ -106,7 +115,11 @@ class Context:
         self.wait_until(
             lambda: self.device()["runtime_status"] == "suspended", "autosuspend", timeout
         )
-        self.wait_until(lambda: not self.modem.status()["power"], "the modem powers down", timeout)
+        self.wait_until(lambda: self.phase() == "off", "the modem powers down", timeout)
+
+    def phase(self) -> str:
+        """Where the modem's half of the handshake stands: off, rising, on, falling or dead."""
+        return self.modem.status()["power"]
 
     # Interfaces.
 
@@ -121,7 +134,9 @@ class Context:
     def open_modem(self, channels: Iterable[int] = (0,), delay_ms: int = BASELINE_DELAY_MS) -> None:
         """Boot the modem: power up, then OPEN; wait for the interfaces."""
         wanted = set(channels)
-        self.modem.call("boot", delay_ms=delay_ms, channels=sorted(wanted))
+        time.sleep(delay_ms / 1000)
+        self.modem.call("boot", delay_ms=0)
+        self.modem.call("open", channels=sorted(wanted))
         self.wait_interfaces(wanted)
 
     def wait_interfaces(self, wanted: set[int], timeout: float = 15) -> None:

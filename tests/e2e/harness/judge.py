@@ -26,9 +26,17 @@ def tidy(ctx: Context) -> None:
     check_equal(device["runtime_usage"] or "0", "0", "runtime PM references left after rmmod")
 
 
+def acks(ctx: Context) -> None:
+    """Asked before the driver goes: afterwards nobody acks any more."""
+    _no_faults(ctx.modem.faults(ctx.allowed))
+
+
 def modem_faults(ctx: Context) -> None:
     """The driver must not have made the device do what hurts a real phone."""
-    faults = ctx.modem.faults(ctx.allowed)
+    _no_faults(ctx.modem.faults((*ctx.allowed, "ap_ack_timeout")))
+
+
+def _no_faults(faults: dict[str, int]) -> None:
     check(not faults, f"the modem saw what must not happen: {faults}")
 
 

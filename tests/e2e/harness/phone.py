@@ -24,6 +24,7 @@ MEMORY = {"base": 512, "debug": 1024}
 BOOT_TIMEOUT = {"base": 20, "debug": 240}
 # QEMU drops a device that takes longer than this to answer, for good (milliseconds).
 MESSAGE_TIMEOUT = 120_000
+MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far")
 
 
 class Phone:
@@ -34,7 +35,7 @@ class Phone:
         directory: Path,
         initrd: Path,
         kernel: str = "debug",
-        modem_arguments: tuple[str, ...] | None = ("--boot", "manual"),
+        modem_arguments: tuple[str, ...] | None = MODEM_ARGUMENTS,
         console: str = "file",
         append: str = "",
     ) -> None:
@@ -154,7 +155,7 @@ class Phone:
             raise FailedError(f"in the guest, `{script}` ended with status {code}:\n{out.strip()}")
         return out
 
-    def call(self, name: str, wait: float = 60, **arguments: Any) -> Any:
+    def call(self, name: str, /, wait: float = 60, **arguments: Any) -> Any:
         """Call a function of the guest's agent; `wait` bounds it, in seconds."""
         request = {"cmd": "call", "name": name, "args": arguments}
         reply = self._link().request(request, wait * self.slowness)

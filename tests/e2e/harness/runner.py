@@ -111,7 +111,7 @@ class Runner:
         timer = phone.deadline(item.timeout * phone.slowness, item.name)
         failures = []
         clean = True
-        for step in (self._scenario_step(item), judge.tidy, judge.modem_faults):
+        for step in (self._scenario_step(item), judge.acks, judge.tidy, judge.modem_faults):
             try:
                 step(ctx)
             except FailedError as error:

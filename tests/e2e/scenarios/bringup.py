@@ -103,10 +103,11 @@ def late_open(ctx: Context) -> None:
 @scenario("a modem that is up before the driver probes is noticed", setup="bare")
 def modem_first(ctx: Context) -> None:
     """Power is up at probe: there will be no edge."""
-    ctx.modem.call("power", on=True)
-    ctx.wait_until(lambda: ctx.modem.status()["power"], "the modem has power")
-    ctx.load()
     ctx.modem.call("open", channels=[0])
+    ctx.wait_until(lambda: ctx.modem.status()["pc"], "the modem raises its power line")
+    time.sleep(1.5)
+    ctx.modem.call("reset_counters")  # nobody could ack
+    ctx.load()
     ctx.wait_interfaces({0})
     ctx.up()
     ctx.works()

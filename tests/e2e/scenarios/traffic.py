@@ -15,6 +15,7 @@ LENGTHS = range(SHORTEST, LONGEST + 1)
 # What the modem's buffers hold: a frame with header and padding must fit.
 MODEM_BUFFER = 2048
 HEADER = 8
+DATA = 0
 TCP_BYTES = 1 << 20
 
 
@@ -130,7 +131,8 @@ def lengths_up(ctx: Context) -> None:
     frames: list[bytes] = []
 
     def all_there() -> bool:
-        frames.extend(bytes.fromhex(text) for text in ctx.modem.call("recorded"))
+        recorded = (bytes.fromhex(text) for text in ctx.modem.call("recorded"))
+        frames.extend(data for data in recorded if data[3] == DATA)
         return len(frames) >= len(lengths)
 
     ctx.wait_until(all_there, f"the modem records {len(lengths)} frames", 30, every=0.2)
