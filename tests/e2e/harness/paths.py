@@ -28,9 +28,12 @@ BOARD = "bam-dmux-board"
 
 def shown(path: Path) -> str:
     """The path as the user knows it, outside of the namespace the harness runs in."""
-    outside = os.environ.get("BAM_DMUX_OUTSIDE")
-    if outside and path.is_relative_to(CACHE):
-        return str(outside / path.relative_to(CACHE))
+    # The longer one first: these parts of the cache are kept apart per checkout.
+    for part in ("build", "modules", "target", ""):
+        variable = "BAM_DMUX_OUTSIDE_CHECKOUT" if part else "BAM_DMUX_OUTSIDE"
+        outside = os.environ.get(variable)
+        if outside and path.is_relative_to(CACHE / part):
+            return str(outside / path.relative_to(CACHE))
     return str(path)
 
 
