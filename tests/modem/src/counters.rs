@@ -86,10 +86,14 @@ counters! {
         double_close,
         /// DATA frames that do not start as IPv4 or IPv6 do.
         not_ip,
-        /// Linux did not ack a change of the power line in time.
+        /// Linux' driver did not ack a change of the power line in time.
         ap_ack_timeout,
     }
     facts {
+        /// Acks of Linux, for whatever.
+        acks_seen,
+        /// Changes of the power line that no driver was there to ack.
+        ap_absent,
         /// Acks of Linux when no change of the power line was waiting for one.
         ap_ack_unsolicited,
         /// Votes of Linux that rose.

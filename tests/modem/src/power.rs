@@ -19,8 +19,10 @@ pub enum Input {
     Apps(Bits),
     /// A transfer in either direction.
     Activity,
-    /// Something waits to be delivered.
+    /// Something waits to be delivered: power up, and stay up.
     Wake,
+    /// All is delivered; power may go after the idle time.
+    Drained,
     /// Time has passed.
     Tick,
     /// Raise the power line, or lower it whatever Linux votes. With
@@ -173,6 +175,10 @@ impl Power {
             Input::Apps(bits) => self.apps_changed(now, bits, out),
             Input::Activity => self.activity = now,
             Input::Wake => self.wake = true,
+            Input::Drained => {
+                self.wake = false;
+                self.activity = now;
+            }
             Input::Tick => {}
             Input::Force { on, at_once } => self.force(now, on, at_once, out),
             Input::Crash => self.phase = Phase::Dead,
@@ -235,7 +241,6 @@ impl Power {
             Phase::Rising => {
                 self.enter(now, Phase::On);
                 self.activity = now;
-                self.wake = false;
                 out.push(Action::Connected);
             }
             Phase::Falling => {

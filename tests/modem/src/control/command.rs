@@ -57,6 +57,10 @@ pub enum Command {
     Boot {
         #[serde(default)]
         delay_ms: u64,
+        #[serde(default)]
+        on_subscribe_us: Option<u64>,
+        #[serde(default)]
+        channels: Option<Vec<u8>>,
     },
     Idle {
         ms: Option<u64>,
@@ -88,7 +92,7 @@ pub enum Command {
     Restart {
         #[serde(default)]
         smsm: Smsm,
-        #[serde(default = "restart_delay")]
+        #[serde(default)]
         delay_ms: Option<u64>,
     },
     Echo {
@@ -135,14 +139,6 @@ fn one() -> u32 {
 
 fn one_long() -> u64 {
     1
-}
-
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "the default of a field that may be null"
-)]
-fn restart_delay() -> Option<u64> {
-    Some(100)
 }
 
 impl Command {
@@ -192,6 +188,20 @@ impl Command {
                     .with(|m| m.send_data(channel, &bytes, repeat))
                     .map_err(words)
             }
+            Self::Boot {
+                delay_ms,
+                on_subscribe_us,
+                channels,
+            } => shared.with(|m| {
+                if let Some(channels) = channels {
+                    m.plan_channels(&channels).map_err(words)?;
+                }
+                match on_subscribe_us {
+                    Some(us) => m.boot_on_subscribe(Duration::from_micros(us)),
+                    None => m.boot_after(Duration::from_millis(delay_ms)),
+                }
+                Ok(())
+            }),
             other => {
                 other.tune(shared);
                 Ok(())
@@ -209,7 +219,6 @@ impl Command {
                 AckKind::Delay => AckMode::Delay(Duration::from_millis(ms)),
             }),
             Self::Edge { line, action } => m.edge(line, action),
-            Self::Boot { delay_ms } => m.boot_after(Duration::from_millis(delay_ms)),
             Self::Idle { ms } => m.set_idle(ms.map(Duration::from_millis)),
             Self::Corrupt {
                 field,

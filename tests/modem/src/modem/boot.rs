@@ -69,6 +69,16 @@ impl Plan {
         }
     }
 
+    /// A new plan that knows what the old one has seen of Linux.
+    pub(super) fn renew(&mut self, boot: Boot, now: Duration) {
+        let subscribed = self.subscribed;
+        *self = Self::new(boot, now);
+        self.subscribed = subscribed;
+        if let (Boot::OnSubscribe(delay), true) = (boot, subscribed) {
+            self.due = Some(now + delay);
+        }
+    }
+
     pub(super) fn schedule(&mut self, at: Duration) {
         self.started = false;
         self.due = Some(at);
@@ -117,11 +127,12 @@ impl Modem {
     }
 
     /// A driver has asked for the power line's interrupt: the first one
-    /// starts the modem, a later one must hear of the channels again.
+    /// starts the modem, a later one must hear of the channels again. With
+    /// manual start that is left to commands, too.
     fn driver_came(&mut self) {
         match self.boot.boot {
             Boot::OnSubscribe(delay) => self.boot.schedule(self.now + delay),
-            _ if self.boot.started => self.announce(),
+            Boot::After(_) if self.boot.started => self.announce(),
             _ => {}
         }
     }

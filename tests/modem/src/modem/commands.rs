@@ -9,9 +9,15 @@ use serde::{
     Serialize, //
 };
 
-use super::Modem;
+use super::{
+    Boot,
+    Modem, //
+};
 use crate::counters::Counters;
-use crate::dmux::channels::COUNT;
+use crate::dmux::channels::{
+    Set,
+    COUNT, //
+};
 use crate::dmux::downlink::Corruption;
 use crate::dmux::frame::DATA;
 use crate::power::{
@@ -64,10 +70,11 @@ pub struct Status {
     pub vote: bool,
     /// Linux' ack as last seen.
     pub ap_ack: bool,
-    /// Phase of the handshake.
-    pub power: String,
-    /// Whether the BAM has power.
-    pub bam_powered: bool,
+    /// Whether the BAM has power: from the rise of the power line until
+    /// Linux has acked its fall.
+    pub power: bool,
+    /// Phase of the handshake: off, rising, on, falling, dead.
+    pub phase: String,
     /// Whether Linux has asked for the power line's interrupt.
     pub subscribed: bool,
     /// Whether the modem has started.
@@ -100,8 +107,8 @@ impl Modem {
             ack: own.ack,
             vote: apps.power,
             ap_ack: apps.ack,
-            power: format!("{:?}", self.power.phase()).to_lowercase(),
-            bam_powered: self.bam.powered(),
+            power: self.bam.powered(),
+            phase: format!("{:?}", self.power.phase()).to_lowercase(),
             subscribed: self.smsm.subscribed(&self.smem),
             booted: self.boot.started(),
             modem_open: self.channels.modem.list(),
@@ -216,6 +223,25 @@ impl Modem {
         }
     }
 
+    /// Starts the modem this long after Linux asks for the power line's
+    /// interrupt, or after now if it has asked already.
+    pub fn boot_on_subscribe(&mut self, delay: Duration) {
+        self.boot.renew(Boot::OnSubscribe(delay), self.now);
+    }
+
+    /// Chooses the channels that the modem opens when it starts.
+    ///
+    /// # Errors
+    /// A channel does not exist, or the modem has crashed.
+    pub fn plan_channels(&mut self, channels: &[u8]) -> Result<(), Refused> {
+        self.check_channels(channels)?;
+        self.channel_plan = Set::default();
+        for &channel in channels {
+            self.channel_plan.insert(channel);
+        }
+        Ok(())
+    }
+
     /// Sends raw bytes, each time as one transfer.
     ///
     /// # Errors
@@ -284,10 +310,15 @@ impl Modem {
         self.events.push("crash");
     }
 
-    /// A new firmware starts: no power, all channels closed, queue empty. The
-    /// ack line keeps its level unless `zero`. It boots after `delay`.
+    /// A new firmware: no power, all channels closed, queue empty, nothing
+    /// misbehaves. The ack line keeps its level unless `zero`. It starts after
+    /// `delay`, or on command.
     pub fn restart(&mut self, zero: bool, delay: Option<Duration>) {
-        self.faults.crashed = false;
+        self.faults = super::Faults::default();
+        self.record.clear();
+        self.set_acks(AckMode::Normal);
+        self.power.times = self.options.times;
+        self.boot.renew(Boot::Manual, self.now);
         self.channels = crate::dmux::channels::Channels::default();
         self.downlink.clear();
         self.bam.set_power(false);

@@ -55,8 +55,10 @@ impl Modem {
             }
             Action::Connected => {
                 self.events.push("connected");
-                self.give_downlink();
-                self.bam_interrupt();
+                self.flush();
+                if self.downlink.is_empty() {
+                    self.step(Input::Drained);
+                }
             }
             Action::UnsolicitedAck => {
                 self.counters.ap_ack_unsolicited += 1;
@@ -73,11 +75,13 @@ impl Modem {
             Action::VoteBeforeAck => self.counters.vote_before_ack += 1,
             Action::OwnWakeup => self.counters.own_wakeups += 1,
             Action::AckWithheld => self.counters.acks_withheld += 1,
-            Action::AckTimeout => {
+            Action::AckTimeout if self.smsm.subscribed(&self.smem) => {
                 self.counters.ap_ack_timeout += 1;
                 self.events.push("ack-timeout");
                 tracing::warn!("Linux has not acked the power line in time");
             }
+            // Nobody is there who could.
+            Action::AckTimeout => self.counters.ap_absent += 1,
         }
     }
 
@@ -196,8 +200,10 @@ impl Modem {
             self.downlink.pop();
             any = true;
         }
-        if any {
-            self.step(Input::Activity);
+        if !self.downlink.is_empty() {
+            self.step(Input::Wake);
+        } else if any {
+            self.step(Input::Drained);
         }
     }
 

@@ -1,1 +1,425 @@
 // SPDX-License-Identifier: GPL-2.0
+//! The whole modem against a guest that does what the kernel's drivers do.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dmux::downlink::{
+    Corruption,
+    Field, //
+};
+use crate::dmux::frame;
+
+const RING: [u64; 2] = [0x1000, 0x9000];
+const RX_BUFFERS: u64 = 0x10_0000;
+const TX_BUFFER: u64 = 0x8_0000;
+const SLOT: u64 = 0x800;
+
+/// A guest with drivers reduced to the accesses that they make.
+struct Guest {
+    modem: Modem,
+    now: Duration,
+    apps: Bits,
+    tx: u32,
+    rx: u32,
+    rx_seen: u32,
+}
+
+fn options() -> Options {
+    Options {
+        channels: vec![0, 3],
+        boot: Boot::Manual,
+        times: Times::default(),
+    }
+}
+
+impl Guest {
+    fn new() -> Self {
+        let mut modem = Modem::new(options(), None).unwrap();
+        modem.memory.map_anonymous(0, 0x20_0000).unwrap();
+        modem.reset();
+        Self {
+            modem,
+            now: Duration::ZERO,
+            apps: Bits::default(),
+            tx: 0,
+            rx: 0,
+            rx_seen: 0,
+        }
+    }
+
+    fn write(&mut self, offset: u64, value: u32) {
+        self.modem.bar0_write(offset, &value.to_le_bytes());
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+        self.modem.set_time(self.now);
+        self.modem.tick();
+    }
+
+    /// Writes Linux' SMSM word and rings.
+    fn smsm(&mut self) {
+        let mut word = 0;
+        if self.apps.power {
+            word |= 1 << 1;
+        }
+        if self.apps.ack {
+            word |= 1 << 11;
+        }
+        let state = u64::from(self.modem.smem.load(0xd0 + 85 * 16 + 4));
+        self.modem.smem.store(state, word);
+        self.write(0x2_0008, 1 << 13);
+    }
+
+    fn vote(&mut self, up: bool) {
+        self.apps.power = up;
+        self.smsm();
+    }
+
+    fn subscribe(&mut self) {
+        let mask = u64::from(self.modem.smem.load(0xd0 + 333 * 16 + 4));
+        self.modem.smem.store(mask + 12, 1 << 1 | 1 << 11);
+    }
+
+    fn start_pipe(&mut self, pipe: u8, direction: u32) {
+        let base = 0x1_3000 + u64::from(pipe) * 0x1000;
+        self.write(base + 4, 1);
+        self.write(base + 4, 0);
+        let ring = RING[usize::from(pipe == RX_PIPE)];
+        self.write(base + 0x81c, u32::try_from(ring).unwrap());
+        self.write(base + 0x820, 0x7ff8);
+        self.write(base + 0x18, 0x31);
+        self.write(base, 0x22 | direction);
+    }
+
+    /// What bam-dmux does on a rising power line.
+    fn connect(&mut self, buffers: u32) {
+        self.write(0, 1);
+        self.write(0, 0);
+        self.write(0, 2);
+        self.write(0x3004, 0x8000_0030);
+        (self.tx, self.rx, self.rx_seen) = (0, 0, 0);
+        self.start_pipe(TX_PIPE, 0);
+        self.start_pipe(RX_PIPE, 8);
+        self.post(buffers);
+        self.apps.ack ^= true;
+        self.smsm();
+    }
+
+    fn descriptor(&mut self, pipe: u8, slot: u32, address: u64, size: u16) {
+        let mut bytes = u32::try_from(address).unwrap().to_le_bytes().to_vec();
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(0x4000u16.to_le_bytes());
+        let ring = RING[usize::from(pipe == RX_PIPE)];
+        self.modem
+            .memory
+            .write(ring + u64::from(slot % 4095) * 8, &bytes)
+            .unwrap();
+    }
+
+    fn post(&mut self, buffers: u32) {
+        for _ in 0..buffers {
+            self.descriptor(
+                RX_PIPE,
+                self.rx,
+                RX_BUFFERS + u64::from(self.rx % 64) * SLOT,
+                2048,
+            );
+            self.rx += 1;
+        }
+        self.write(0x1_8818, self.rx % 4095 * 8);
+    }
+
+    fn send(&mut self, transfer: &[u8]) {
+        self.modem.memory.write(TX_BUFFER, transfer).unwrap();
+        let len = u16::try_from(transfer.len()).unwrap();
+        self.descriptor(TX_PIPE, self.tx, TX_BUFFER, len);
+        self.tx += 1;
+        self.write(0x1_7818, self.tx % 4095 * 8);
+    }
+
+    /// Headers of the frames that have arrived since the last call.
+    fn received(&mut self) -> Vec<frame::Header> {
+        let mut done = [0; 4];
+        self.modem.bar0_read(0x1_8800, &mut done);
+        let done = u32::from_le_bytes(done) / 8;
+        let mut headers = Vec::new();
+        while self.rx_seen % 4095 != done {
+            let mut bytes = [0; 8];
+            let at = RX_BUFFERS + u64::from(self.rx_seen % 64) * SLOT;
+            self.modem.memory.read(at, &mut bytes).unwrap();
+            headers.push(frame::Header::parse(&bytes).unwrap());
+            self.rx_seen += 1;
+        }
+        headers
+    }
+
+    fn boot(&mut self) {
+        self.subscribe();
+        self.modem.boot_after(Duration::ZERO);
+        self.connect(32);
+    }
+
+    fn violations(&self) -> Vec<(&'static str, u64)> {
+        self.modem
+            .counters
+            .violations()
+            .into_iter()
+            .filter(|&(_, n)| n > 0)
+            .collect()
+    }
+}
+
+/// The modem powers up, waits for the ack, and opens its channels.
+#[test]
+fn boot_opens_channels() {
+    let mut guest = Guest::new();
+    guest.subscribe();
+    guest.modem.boot_after(Duration::ZERO);
+    assert!(guest.modem.status().pc);
+    assert_eq!(guest.modem.counters.downlink_frames, 0);
+    guest.connect(32);
+    let opens: Vec<_> = guest
+        .received()
+        .iter()
+        .map(|h| (h.cmd, h.channel))
+        .collect();
+    assert_eq!(opens, [(frame::OPEN, 0), (frame::OPEN, 3)]);
+    assert_eq!(guest.violations(), []);
+}
+
+/// Started in the first microseconds after the subscription, as asked for.
+#[test]
+fn boot_on_subscribe() {
+    let mut guest = Guest::new();
+    guest.modem.boot_on_subscribe(Duration::from_micros(300));
+    guest.pass(1000);
+    assert!(!guest.modem.status().pc);
+    guest.subscribe();
+    guest.modem.tick();
+    let due = guest.modem.deadline().unwrap() - guest.now;
+    assert!(due <= Duration::from_micros(300), "looks often: {due:?}");
+    guest.pass(1);
+    assert!(guest.modem.status().pc);
+}
+
+/// Echoed data comes back on its channel.
+#[test]
+fn echo() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.received();
+    guest.modem.set_echo(true);
+    guest.send(&frame::transfer(frame::OPEN, 3, b""));
+    guest.send(&frame::transfer(frame::DATA, 3, &[0x45; 99]));
+    let back = guest.received();
+    assert_eq!(back.len(), 1);
+    assert_eq!(
+        (back[0].cmd, back[0].channel, back[0].len),
+        (frame::DATA, 3, 99)
+    );
+    assert_eq!(guest.violations(), []);
+}
+
+/// Frames wait for descriptors and come in order once there are some.
+#[test]
+fn downlink_waits_for_descriptors() {
+    let mut guest = Guest::new();
+    guest.subscribe();
+    guest.modem.boot_after(Duration::ZERO);
+    guest.connect(1);
+    guest.modem.send_data(0, b"\x45", 40).unwrap();
+    assert_eq!(guest.received().len(), 1);
+    assert!(guest.modem.counters.rx_starved > 0);
+    guest.post(31);
+    assert_eq!(guest.received().len(), 31);
+    guest.post(32);
+    assert_eq!(guest.received().len(), 10);
+}
+
+/// A packet for a sleeping Linux wakes it and is delivered afterwards, also
+/// with an idle time of 0.
+#[test]
+fn downlink_wakes() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.send(&frame::transfer(frame::OPEN, 0, b""));
+    guest.modem.set_idle(Some(Duration::ZERO));
+    guest.apps.ack ^= true;
+    guest.smsm();
+    assert!(!guest.modem.status().power);
+    let mut packet = vec![0x45; 20];
+    packet[16..20].copy_from_slice(&[10, 64, 0, 2]);
+    guest.modem.packet_from_network(&packet);
+    guest.modem.flush();
+    assert!(guest.modem.status().pc);
+    assert_eq!(guest.modem.counters.own_wakeups, 2);
+    guest.connect(32);
+    assert_eq!(guest.received().len(), 1);
+    assert!(!guest.modem.status().pc, "down again at once");
+    assert_eq!(guest.violations(), []);
+}
+
+/// While the modem holds TX, transfers lie; when it lets go, they are taken.
+#[test]
+fn hold_tx() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.modem.hold_tx(true);
+    guest.send(&frame::transfer(frame::OPEN, 0, b""));
+    assert!(guest.modem.status().tx_pending);
+    assert_eq!(guest.modem.counters.uplink_transfers, 0);
+    guest.modem.hold_tx(false);
+    assert_eq!(guest.modem.status().host_open, [0]);
+}
+
+/// A driver that touches registers after its ack of a power-down is caught.
+#[test]
+fn unpowered_access() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.pass(500);
+    assert!(!guest.modem.status().pc);
+    guest.write(0x1_8004, 1);
+    assert_eq!(guest.violations(), [], "before the ack it may");
+    guest.apps.ack ^= true;
+    guest.smsm();
+    guest.write(0x1_8004, 1);
+    assert_eq!(guest.violations(), [("unpowered_access", 1)]);
+}
+
+/// Missing acks are a violation only while there is a driver.
+#[test]
+fn ack_timeout_needs_a_driver() {
+    let mut guest = Guest::new();
+    guest.modem.boot_after(Duration::ZERO);
+    guest.pass(1000);
+    assert_eq!(guest.modem.counters.ap_absent, 1);
+    let mut guest = Guest::new();
+    guest.subscribe();
+    guest.modem.boot_after(Duration::ZERO);
+    guest.pass(1000);
+    assert_eq!(guest.violations(), [("ap_ack_timeout", 1)]);
+}
+
+/// A crash freezes lines and pipes; a restart brings a modem that works.
+#[test]
+fn crash_and_restart() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.vote(true);
+    let before = guest.modem.status();
+    guest.modem.crash(false);
+    guest.vote(false);
+    guest.send(&frame::transfer(frame::OPEN, 0, b""));
+    guest.pass(5000);
+    let after = guest.modem.status();
+    assert_eq!((before.pc, before.ack), (after.pc, after.ack));
+    assert_eq!(guest.modem.counters.uplink_transfers, 0);
+    assert!(guest.modem.open(&[0]).is_err());
+    guest.modem.restart(true, None);
+    let status = guest.modem.status();
+    assert!(!status.pc && !status.ack && !status.power && status.modem_open.is_empty());
+    guest.vote(true);
+    assert!(guest.modem.status().pc && guest.modem.status().ack);
+    guest.connect(32);
+    guest.modem.open(&[1]).unwrap();
+    assert_eq!(guest.received().len(), 1);
+}
+
+/// Injected bytes arrive as they are, corrupted frames as asked for.
+#[test]
+fn injection() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.received();
+    guest.modem.inject(&[0xff; 8], 2).unwrap();
+    guest.modem.corrupt(Corruption {
+        field: Field::Channel,
+        value: 200,
+        count: 1,
+    });
+    guest.modem.send_data(0, b"\x45", 1).unwrap();
+    let got = guest.received();
+    assert_eq!(
+        (got[0].magic, got[1].len, got[2].channel),
+        (0xffff, 0xffff, 200)
+    );
+}
+
+/// Lines move behind the handshake's back, with and without notice.
+#[test]
+fn edges() {
+    let mut guest = Guest::new();
+    let told = |guest: &Guest| guest.modem.counters.smsm_irqs;
+    for (edge, changes, notices) in [
+        (Edge::Toggle, true, 1),
+        (Edge::Double, false, 2),
+        (Edge::Silent, true, 0),
+    ] {
+        let (level, count) = (guest.modem.status().pc, told(&guest));
+        guest.modem.edge(Signal::Pc, edge);
+        assert_eq!(guest.modem.status().pc != level, changes);
+        assert_eq!(told(&guest) - count, notices);
+    }
+}
+
+/// A reset of the function leaves nothing of the guest before.
+#[test]
+fn reset_rebuilds() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.vote(true);
+    guest.write(0x4_3000, 1);
+    guest.modem.reset();
+    let status = guest.modem.status();
+    assert!(!status.pc && !status.vote && !status.power && !status.subscribed);
+    let mut owner = [1; 4];
+    guest.modem.bar0_read(0x4_3000, &mut owner);
+    assert_eq!(owner, [0; 4]);
+    (guest.apps, guest.now) = (Bits::default(), guest.modem.now);
+    guest.boot();
+    assert_eq!(guest.received().len(), 2);
+}
+
+/// Recorded transfers are whole, in order, and given out once.
+#[test]
+fn record() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.modem.set_record(true);
+    let sent = [
+        frame::transfer(frame::OPEN, 0, b""),
+        frame::transfer(frame::DATA, 0, b"\x45abc"),
+    ];
+    sent.iter().for_each(|transfer| guest.send(transfer));
+    assert_eq!(guest.modem.take_recorded(), sent);
+    assert!(guest.modem.take_recorded().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a guest writes to BAR 0 and SMEM, the modem lives.
+    #[test]
+    fn any_guest_is_survived(steps in prop::collection::vec(
+        (0u8..5, prop_oneof![0u64..0x19000, Just(0x2_0008u64), 0x4_0000u64..0x6_0020, any::<u64>()],
+         prop_oneof![0u32..64, any::<u32>()], 0usize..9), 0..200))
+    {
+        let mut guest = Guest::new();
+        guest.boot();
+        for (step, offset, value, len) in steps {
+            match step {
+                0 => guest.write(offset & !3, value),
+                1 => guest.modem.bar0_write(offset, &u64::from(value).to_le_bytes()[..len.min(8)]),
+                2 => guest.modem.bar0_read(offset, &mut vec![0; len]),
+                3 => guest.modem.smem.store(offset & 0x1f_fffc, value),
+                _ => guest.pass(u64::from(value % 2000)),
+            }
+        }
+        let _ = guest.modem.status();
+    }
+}
