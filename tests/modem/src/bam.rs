@@ -2,7 +2,7 @@
 //! The BAM: a DMA engine with pipes, each a ring of descriptors.
 //!
 //! The application processors program it; the modem powers it and is the
-//! peer of its pipes. Derived from what drivers/dma/qcom/bam_dma.c relies on.
+//! peer of its pipes. Derived from what `drivers/dma/qcom/bam_dma.c` relies on.
 //!
 //! Limitations: system mode only; completed descriptors are not written back;
 //! one execution environment.

@@ -44,7 +44,7 @@ counters! {
         unpowered_access,
         /// DMA (descriptor or buffer) outside of what the guest has mapped.
         dma_outside_mapping,
-        /// EVNT_REG written with an offset that is no descriptor of the ring.
+        /// Doorbell register written with an offset that is no descriptor of the ring.
         bad_evnt,
         /// Doorbell of a pipe that is not enabled, or a ring without size.
         pipe_misuse,
@@ -130,9 +130,9 @@ counters! {
         smd_doorbells,
         /// Doorbells of mailboxes that the modem does not have.
         other_doorbells,
-        /// Writes of the TX pipe's EVNT_REG.
+        /// Writes of the TX pipe's doorbell register.
         tx_doorbells,
-        /// Writes of the RX pipe's EVNT_REG.
+        /// Writes of the RX pipe's doorbell register.
         rx_doorbells,
         /// Transfers taken from the TX pipe.
         uplink_transfers,

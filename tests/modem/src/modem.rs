@@ -73,6 +73,7 @@ pub struct Options {
 
 /// Ways in which the modem misbehaves or helps, on request.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 struct Faults {
     hold_tx: bool,
     echo: bool,
@@ -196,11 +197,7 @@ impl Modem {
     /// When [`Modem::tick`] is due; `None`: not before something happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        let boot = if self.faults.crashed {
-            None
-        } else {
-            self.boot.deadline(self.now)
-        };
+        let boot = (!self.faults.crashed).then(|| self.boot.deadline(self.now));
         boot.into_iter().chain(self.power.deadline()).min()
     }
 

@@ -4,7 +4,7 @@
 use crate::msix::VECTORS;
 
 /// Bytes of configuration space.
-pub const CONFIG_SIZE: u64 = 256;
+pub const CONFIG_SIZE: usize = 256;
 /// Registers, trapped.
 pub const BAR0_SIZE: u32 = 0x8_0000;
 /// SMEM, mapped by the guest.
@@ -30,8 +30,8 @@ const INTERRUPT_PIN: u8 = 1;
 /// Configuration space as bytes, with a mask of what may be written.
 #[derive(Debug, Clone)]
 pub struct Config {
-    bytes: [u8; CONFIG_SIZE as usize],
-    mask: [u8; CONFIG_SIZE as usize],
+    bytes: [u8; CONFIG_SIZE],
+    mask: [u8; CONFIG_SIZE],
 }
 
 impl Default for Config {
@@ -45,8 +45,8 @@ impl Config {
     #[must_use]
     pub fn new() -> Self {
         let mut config = Self {
-            bytes: [0; CONFIG_SIZE as usize],
-            mask: [0; CONFIG_SIZE as usize],
+            bytes: [0; CONFIG_SIZE],
+            mask: [0; CONFIG_SIZE],
         };
         config.put(0x00, &VENDOR.to_le_bytes(), &[]);
         config.put(0x02, &DEVICE.to_le_bytes(), &[]);

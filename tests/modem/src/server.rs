@@ -126,7 +126,7 @@ fn region(index: u32, smem: RawFd) -> ServerRegion {
         VFIO_PCI_BAR0_REGION_INDEX => pci::BAR0_SIZE.into(),
         VFIO_PCI_BAR2_REGION_INDEX => pci::BAR2_SIZE.into(),
         VFIO_PCI_BAR4_REGION_INDEX => pci::BAR4_SIZE.into(),
-        VFIO_PCI_CONFIG_REGION_INDEX => pci::CONFIG_SIZE,
+        VFIO_PCI_CONFIG_REGION_INDEX => pci::CONFIG_SIZE as u64,
         _ => 0,
     };
     let mut region_info = vfio_region_info {

@@ -121,6 +121,7 @@ impl Smem {
 
     /// Allocates `size` bytes for an item before Linux runs; afterwards the
     /// heap is Linux' to change, under the mutex. Returns the offset.
+    #[must_use]
     pub fn allocate(&self, item: u32, size: u32) -> u64 {
         let rounded = size.next_multiple_of(8);
         let offset = self.load(FREE_OFFSET);

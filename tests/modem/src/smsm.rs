@@ -43,12 +43,12 @@ impl Smsm {
         let size = smem.allocate(ITEM_SMSM_SIZE, 16);
         smem.store(size, HOSTS);
         smem.store(size + 4, ENTRIES);
-        let smsm = Self {
+        let tables = Self {
             state: smem.allocate(ITEM_SMSM_STATE, ENTRIES * 4),
             mask: smem.allocate(ITEM_SMSM_MASK, ENTRIES * HOSTS * 4),
         };
-        smem.store(smsm.mask_at(APPS, MODEM), POWER | ACK);
-        smsm
+        smem.store(tables.mask_at(APPS, MODEM), POWER | ACK);
+        tables
     }
 
     fn mask_at(&self, entry: u64, host: u64) -> u64 {
@@ -77,6 +77,7 @@ impl Smsm {
 
     /// Writes the modem's bits. True if that changed something, so that Linux
     /// should be told.
+    #[must_use]
     pub fn set_modem(&self, smem: &Smem, bits: Bits) -> bool {
         let at = self.state + MODEM * 4;
         let old = smem.load(at);
@@ -106,8 +107,8 @@ mod tests {
     fn rig() -> (Smem, Smsm) {
         let smem = Smem::new().unwrap();
         smem.format();
-        let smsm = Smsm::create(&smem);
-        (smem, smsm)
+        let tables = Smsm::create(&smem);
+        (smem, tables)
     }
 
     fn item(smem: &Smem, item: u64) -> (u64, u32) {
@@ -132,20 +133,20 @@ mod tests {
     /// The modem's bits are in word 1, Linux' in word 0; others stay.
     #[test]
     fn words_of_both_sides() {
-        let (smem, smsm) = rig();
+        let (smem, tables) = rig();
         let (state, _) = item(&smem, 85);
         smem.store(state + 4, 0x8000_0001);
         let bits = Bits {
             power: true,
             ack: true,
         };
-        assert!(smsm.set_modem(&smem, bits));
-        assert!(!smsm.set_modem(&smem, bits), "no change, no interrupt");
+        assert!(tables.set_modem(&smem, bits));
+        assert!(!tables.set_modem(&smem, bits), "no change, no interrupt");
         assert_eq!(smem.load(state + 4), 0x8000_0803);
-        assert_eq!(smsm.modem(&smem), bits);
+        assert_eq!(tables.modem(&smem), bits);
         smem.store(state, 1 << 11);
         assert_eq!(
-            smsm.apps(&smem),
+            tables.apps(&smem),
             Bits {
                 power: false,
                 ack: true
@@ -156,10 +157,10 @@ mod tests {
     /// Linux' wish for the power bit is its row of the modem's entry.
     #[test]
     fn subscription() {
-        let (smem, smsm) = rig();
+        let (smem, tables) = rig();
         let (mask, _) = item(&smem, 333);
-        assert!(!smsm.subscribed(&smem));
+        assert!(!tables.subscribed(&smem));
         smem.store(mask + 3 * 4, 1 << 1);
-        assert!(smsm.subscribed(&smem));
+        assert!(tables.subscribed(&smem));
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Where the registers of a BAM version are, and what they do.
 //!
-//! Source of the offsets: drivers/dma/qcom/bam_dma.c. A further version of
+//! Source of the offsets: `drivers/dma/qcom/bam_dma.c`. A further version of
 //! the hardware is one more [`Layout`].
 
 use crate::register::{
@@ -179,7 +179,7 @@ mod tests {
             .offset
     }
 
-    /// Offsets as bam_dma.c has them for v1.7.0.
+    /// Offsets as `bam_dma.c` has them for v1.7.0.
     #[test]
     fn v1_7_0_offsets() {
         assert_eq!(V1_7_0.size(6), 0x19000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Tests of the BAM, programmed as bam_dma.c does it.
+//! Tests of the BAM, programmed as `bam_dma.c` does it.
 
 use super::layout::V1_7_0;
 use super::*;
@@ -51,7 +51,7 @@ impl Rig {
     fn start(&mut self, pipe: u8, direction: u32) {
         self.write(pipe_reg(pipe, 4), 1);
         self.write(pipe_reg(pipe, 4), 0);
-        self.write(pipe_reg(pipe, 0x81c), self.ring(pipe));
+        self.write(pipe_reg(pipe, 0x81c), Self::ring(pipe));
         self.write(pipe_reg(pipe, 0x820), RING_BYTES);
         self.write(pipe_reg(pipe, 0x18), 0x31);
         let mask = self.read(0x3004) | 1 << pipe;
@@ -59,7 +59,7 @@ impl Rig {
         self.write(pipe_reg(pipe, 0), 0x22 | direction);
     }
 
-    fn ring(&self, pipe: u8) -> u32 {
+    fn ring(pipe: u8) -> u32 {
         u32::try_from(RING).unwrap() + u32::from(pipe) * 0x8000
     }
 
@@ -67,7 +67,7 @@ impl Rig {
         let mut bytes = u32::try_from(address).unwrap().to_le_bytes().to_vec();
         bytes.extend(size.to_le_bytes());
         bytes.extend(0x4000u16.to_le_bytes());
-        let at = u64::from(self.ring(pipe)) + u64::from(slot) * 8;
+        let at = u64::from(Self::ring(pipe)) + u64::from(slot) * 8;
         self.memory.write(at, &bytes).unwrap();
     }
 

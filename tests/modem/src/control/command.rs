@@ -15,6 +15,7 @@ use crate::dmux::downlink::{
 };
 use crate::modem::{
     Edge,
+    Modem,
     Signal, //
 };
 use crate::power::AckMode;
@@ -152,7 +153,7 @@ impl Command {
             Self::Counters => to_json(shared.with(|m| m.counters.clone())),
             Self::Events => to_json(shared.with(|m| m.events.counts().clone())),
             Self::Recorded => {
-                let frames = shared.with(|m| m.take_recorded());
+                let frames = shared.with(Modem::take_recorded);
                 to_json(frames.iter().map(|f| to_hex(f)).collect::<Vec<_>>())
             }
             Self::Wait {

@@ -123,7 +123,7 @@ mod tests {
             let header = Header::parse(&bytes).unwrap();
             prop_assert_eq!((header.cmd, header.channel), (cmd, channel));
             prop_assert_eq!(usize::from(header.len), payload.len());
-            prop_assert!(header.pad < 4 && bytes.len() % 4 == 0);
+            prop_assert!(header.pad < 4 && bytes.len().is_multiple_of(4));
             prop_assert_eq!(&bytes[8..8 + payload.len()], &payload[..]);
         }
 

@@ -57,15 +57,15 @@ pub fn accept<'a>(
         counters.nonzero_signal += 1;
     }
     match header.cmd {
-        DATA => data(&header, &transfer[HEADER..], *channels, counters),
+        DATA => data(header, &transfer[HEADER..], *channels, counters),
         OPEN => {
-            check_command(&header, transfer, counters);
+            check_command(header, transfer, counters);
             counters.uplink_opens += 1;
             counters.double_open += u64::from(!channels.host.insert(header.channel));
             Frame::Opened(header.channel)
         }
         CLOSE => {
-            check_command(&header, transfer, counters);
+            check_command(header, transfer, counters);
             counters.uplink_closes += 1;
             counters.double_close += u64::from(!channels.host.remove(header.channel));
             Frame::Closed(header.channel)
@@ -77,14 +77,14 @@ pub fn accept<'a>(
     }
 }
 
-fn check_command(header: &Header, transfer: &[u8], counters: &mut Counters) {
+fn check_command(header: Header, transfer: &[u8], counters: &mut Counters) {
     if header.len != 0 || header.pad != 0 || transfer.len() != HEADER {
         counters.command_with_data += 1;
     }
 }
 
 fn data<'a>(
-    header: &Header,
+    header: Header,
     body: &'a [u8],
     channels: Channels,
     counters: &mut Counters,

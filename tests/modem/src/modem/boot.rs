@@ -95,9 +95,9 @@ impl Plan {
         }
     }
 
-    pub(super) fn deadline(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn deadline(&self, now: Duration) -> Duration {
         let look = now + self.look_every();
-        Some(self.due.map_or(look, |due| due.min(look)))
+        self.due.map_or(look, |due| due.min(look))
     }
 }
 

@@ -61,6 +61,10 @@ pub enum Edge {
 
 /// The modem's state in words.
 #[derive(Debug, Clone, Serialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a line or a fact of its own"
+)]
 pub struct Status {
     /// The power line.
     pub pc: bool,
@@ -210,7 +214,7 @@ impl Modem {
                 self.set_bits(bits);
             }
             Edge::Silent => {
-                self.smsm.set_modem(&self.smem, flip(bits));
+                let _ = self.smsm.set_modem(&self.smem, flip(bits));
             }
         }
     }
