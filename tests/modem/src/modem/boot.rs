@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Modem;
-use crate::power::Input;
 
 /// When the modem starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +42,7 @@ impl FromStr for Boot {
 
 /// Longest interval between two looks at the subscription. It lies in memory
 /// that Linux writes without the modem being told.
-const SLOW_LOOK: Duration = Duration::from_millis(5);
+const SLOW_LOOK: Duration = Duration::from_millis(2);
 /// Shortest, for starts that shall fall into the first microseconds.
 const FAST_LOOK: Duration = Duration::from_micros(20);
 
@@ -127,12 +126,11 @@ impl Modem {
     }
 
     /// A driver has asked for the power line's interrupt: the first one
-    /// starts the modem, a later one must hear of the channels again. With
-    /// manual start that is left to commands, too.
+    /// starts the modem, a later one must hear of the channels again.
     fn driver_came(&mut self) {
         match self.boot.boot {
             Boot::OnSubscribe(delay) => self.boot.schedule(self.now + delay),
-            Boot::After(_) if self.boot.started => self.announce(),
+            _ if self.boot.started => self.announce(),
             _ => {}
         }
     }
@@ -143,10 +141,6 @@ impl Modem {
         for channel in self.channel_plan.list() {
             self.open_channel(channel);
         }
-        self.step(Input::Force {
-            on: true,
-            at_once: false,
-        });
-        self.flush();
+        self.send_now();
     }
 }

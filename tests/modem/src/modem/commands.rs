@@ -22,7 +22,8 @@ use crate::dmux::downlink::Corruption;
 use crate::dmux::frame::DATA;
 use crate::power::{
     AckMode,
-    Input, //
+    Input,
+    Phase, //
 };
 use crate::smsm::Bits;
 
@@ -74,11 +75,11 @@ pub struct Status {
     pub vote: bool,
     /// Linux' ack as last seen.
     pub ap_ack: bool,
+    /// Phase of the handshake: off, rising, on, falling, dead.
+    pub power: String,
     /// Whether the BAM has power: from the rise of the power line until
     /// Linux has acked its fall.
-    pub power: bool,
-    /// Phase of the handshake: off, rising, on, falling, dead.
-    pub phase: String,
+    pub bam_powered: bool,
     /// Whether Linux has asked for the power line's interrupt.
     pub subscribed: bool,
     /// Whether the modem has started.
@@ -111,8 +112,8 @@ impl Modem {
             ack: own.ack,
             vote: apps.power,
             ap_ack: apps.ack,
-            power: self.bam.powered(),
-            phase: format!("{:?}", self.power.phase()).to_lowercase(),
+            power: format!("{:?}", self.power.phase()).to_lowercase(),
+            bam_powered: self.bam.powered(),
             subscribed: self.smsm.subscribed(&self.smem),
             booted: self.boot.started(),
             modem_open: self.channels.modem.list(),
@@ -153,7 +154,7 @@ impl Modem {
             self.channel_plan.insert(channel);
             self.open_channel(channel);
         }
-        self.flush();
+        self.send_now();
         Ok(())
     }
 
@@ -167,8 +168,22 @@ impl Modem {
             self.channel_plan.remove(channel);
             self.close_channel(channel);
         }
-        self.flush();
+        self.send_now();
         Ok(())
+    }
+
+    /// Delivers what a command has queued. That wakes Linux even if power
+    /// was taken away on request, or the modem has not started.
+    pub(super) fn send_now(&mut self) {
+        self.step(Input::Force {
+            on: true,
+            at_once: false,
+        });
+        self.flush();
+        // Otherwise the wish stands until power is up.
+        if self.power.phase() == Phase::On && self.downlink.is_empty() {
+            self.step(Input::Drained);
+        }
     }
 
     /// Raises or lowers the power line; see [`Input::Force`].
@@ -177,7 +192,11 @@ impl Modem {
     /// The modem has crashed.
     pub fn force_power(&mut self, on: bool, at_once: bool) -> Result<(), Refused> {
         self.check_channels(&[])?;
-        self.step(Input::Force { on, at_once });
+        if on {
+            self.send_now();
+        } else {
+            self.step(Input::Force { on, at_once });
+        }
         Ok(())
     }
 
@@ -255,7 +274,7 @@ impl Modem {
         for _ in 0..repeat {
             self.downlink.raw(bytes.to_vec(), &mut self.counters);
         }
-        self.flush();
+        self.send_now();
         Ok(())
     }
 
@@ -269,7 +288,7 @@ impl Modem {
             self.downlink
                 .frame(DATA, channel, payload, &mut self.counters);
         }
-        self.flush();
+        self.send_now();
         Ok(())
     }
 

@@ -86,6 +86,7 @@ impl Modem {
             }
             Space::Apcs(at) => {
                 if apcs::rings_smsm(at, data, &mut self.counters) {
+                    self.check_boot();
                     let bits = self.smsm.apps(&self.smem);
                     self.counters.acks_seen += u64::from(bits.ack != self.power.apps().ack);
                     self.step(Input::Apps(bits));

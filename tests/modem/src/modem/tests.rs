@@ -92,7 +92,7 @@ fn downlink_wakes() {
     guest.modem.set_idle(Some(Duration::ZERO));
     guest.apps.ack ^= true;
     guest.smsm();
-    assert!(!guest.modem.status().power);
+    assert!(!guest.modem.status().bam_powered);
     let mut packet = vec![0x45; 20];
     packet[16..20].copy_from_slice(&[10, 64, 0, 2]);
     guest.modem.packet_from_network(&packet);
@@ -103,6 +103,43 @@ fn downlink_wakes() {
     assert_eq!(guest.received().len(), 1);
     assert!(!guest.modem.status().pc, "down again at once");
     assert_eq!(guest.violations(), []);
+}
+
+/// Power raised on request goes again after the idle time, whether or not it
+/// was up; in the middle of a power-down it comes back after Linux' ack.
+#[test]
+fn power_on_request() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.modem.force_power(true, false).unwrap();
+    guest.pass(500);
+    assert_eq!(guest.modem.status().power, "falling");
+    guest.modem.force_power(true, false).unwrap();
+    guest.apps.ack ^= true;
+    guest.smsm();
+    assert_eq!(guest.modem.status().power, "rising");
+    guest.connect(32);
+    assert_eq!(guest.modem.status().power, "on");
+    guest.pass(500);
+    assert_eq!(guest.modem.status().power, "falling");
+}
+
+/// A driver that comes later hears of the channels again.
+#[test]
+fn later_driver_hears_of_channels() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.pass(500);
+    guest.apps.ack ^= true;
+    guest.smsm();
+    guest.unsubscribe();
+    guest.pass(10);
+    assert!(!guest.modem.status().pc);
+    guest.subscribe();
+    guest.pass(10);
+    assert!(guest.modem.status().pc);
+    guest.connect(32);
+    assert_eq!(guest.received().len(), 2);
 }
 
 /// While the modem holds TX, transfers lie; when it lets go, they are taken.
@@ -164,7 +201,7 @@ fn crash_and_restart() {
     assert!(guest.modem.open(&[0]).is_err());
     guest.modem.restart(true, None);
     let status = guest.modem.status();
-    assert!(!status.pc && !status.ack && !status.power && status.modem_open.is_empty());
+    assert!(!status.pc && !status.ack && !status.bam_powered && status.modem_open.is_empty());
     guest.vote(true);
     assert!(guest.modem.status().pc && guest.modem.status().ack);
     guest.connect(32);
@@ -218,7 +255,7 @@ fn reset_rebuilds() {
     guest.write(0x4_3000, 1);
     guest.modem.reset();
     let status = guest.modem.status();
-    assert!(!status.pc && !status.vote && !status.power && !status.subscribed);
+    assert!(!status.pc && !status.vote && !status.bam_powered && !status.subscribed);
     let mut owner = [1; 4];
     guest.modem.bar0_read(0x4_3000, &mut owner);
     assert_eq!(owner, [0; 4]);

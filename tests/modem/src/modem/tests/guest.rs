@@ -78,6 +78,11 @@ impl Guest {
         self.modem.smem.store(mask + 12, 1 << 1 | 1 << 11);
     }
 
+    pub(super) fn unsubscribe(&mut self) {
+        let mask = u64::from(self.modem.smem.load(0xd0 + 333 * 16 + 4));
+        self.modem.smem.store(mask + 12, 0);
+    }
+
     pub(super) fn start_pipe(&mut self, pipe: u8, direction: u32) {
         let base = 0x1_3000 + u64::from(pipe) * 0x1000;
         self.write(base + 4, 1);
