@@ -13,7 +13,7 @@
 //! | module | knows | does not know |
 //! |---|---|---|
 //! | `protocol` | frames, the power handshake, channels | the kernel |
-//! | `kabi` | one C subsystem per file, all `unsafe` code | BAM-DMUX |
+//! | `kabi` | one C subsystem per file | BAM-DMUX |
 //! | `driver` | probe, unbind: wiring only | |
 //! | `dmux` | what the callbacks of one device share | |
 //! | `link` | power: votes, acks, connect and disconnect | frames |
@@ -23,6 +23,9 @@
 //! | `ssr` | restarts of the modem | |
 //! | `stats`, `debugfs` | what is counted, and showing it | |
 //!
+//! `kabi` is the only module in which the compiler lets code vouch for itself: everywhere else such
+//! code is an error, see Kbuild.
+//!
 //! Data flows one way: `netdev` → `tx` → `kabi::dmaengine`, `kabi::dmaengine` → `rx` →
 //! `netdev`; power flows from `link` to the rings.
 //!
@@ -30,8 +33,6 @@
 //! - One data pipe pair per device, at most eight channels (as the modem's firmware has it).
 //! - No dynamic MTU: buffers are 2048 bytes, the largest payload 2040.
 //! - A modem that asks for operation without power control (OPEN_NO_A2_PC) is not supported.
-
-#![deny(unsafe_code)]
 
 mod debugfs;
 mod dmux;

@@ -11,7 +11,7 @@
 //! | [`mtu`] | what the modem says of buffer sizes |
 //!
 //! Everything is a function from state and event to state and action: no I/O, no time, no locks,
-//! no allocation, no `unsafe`, and nothing that panics. The caller locks.
+//! no allocation, nothing that panics, and no block that the compiler cannot check. The caller locks.
 //!
 //! The same source is built twice: as a module of the kernel driver, and as the crate
 //! `bam-dmux-protocol`, on which the simulated modem and the host's tests stand. So only `core` is
