@@ -277,12 +277,18 @@ impl Bam {
         Some(index)
     }
 
+    /// Whether the interrupt line is high: Linux has not cleared it since the
+    /// last transfer.
+    #[must_use]
+    pub fn interrupting(&self) -> bool {
+        self.regs.get(Reg::IrqSrcsEe) & self.regs.get(Reg::IrqSrcsMskEe) != 0
+    }
+
     /// Whether the interrupt must be sent now. To be called after each batch
     /// of transfers and each write by the guest.
     pub fn take_interrupt(&mut self, counters: &mut Counters) -> bool {
         self.refresh();
-        let level = self.regs.get(Reg::IrqSrcsEe) & self.regs.get(Reg::IrqSrcsMskEe) != 0;
-        let fire = self.line.update(level);
+        let fire = self.line.update(self.interrupting());
         counters.bam_irqs += u64::from(fire.is_some());
         counters.bam_irqs_again += u64::from(fire == Some(line::Fire::Again));
         fire.is_some()

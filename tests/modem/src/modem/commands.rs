@@ -22,8 +22,7 @@ use crate::dmux::downlink::Corruption;
 use crate::dmux::frame::DATA;
 use crate::power::{
     AckMode,
-    Input,
-    Phase, //
+    Input, //
 };
 use crate::smsm::Bits;
 
@@ -180,10 +179,6 @@ impl Modem {
             at_once: false,
         });
         self.flush();
-        // Otherwise the wish stands until power is up.
-        if self.power.phase() == Phase::On && self.downlink.is_empty() {
-            self.step(Input::Drained);
-        }
     }
 
     /// Raises or lowers the power line; see [`Input::Force`].

@@ -56,9 +56,6 @@ impl Modem {
             Action::Connected => {
                 self.events.push("connected");
                 self.flush();
-                if self.downlink.is_empty() {
-                    self.step(Input::Drained);
-                }
             }
             Action::UnsolicitedAck => {
                 self.counters.ap_ack_unsolicited += 1;
@@ -111,10 +108,16 @@ impl Modem {
         self.msix.fire(Line::Smsm as u32);
     }
 
-    /// Sends the BAM's interrupt if it is due.
+    /// Sends the BAM's interrupt if it is due. What Linux has not yet been
+    /// able to look at keeps the power up: a frame that lies in its buffer
+    /// while power goes is lost, for Linux then resets the pipe.
     pub(super) fn bam_interrupt(&mut self) {
         if self.bam.take_interrupt(&mut self.counters) {
             self.msix.fire(Line::Bam as u32);
+        }
+        if self.power.phase() == Phase::On {
+            let quiet = self.downlink.is_empty() && !self.bam.interrupting();
+            self.step(if quiet { Input::Drained } else { Input::Wake });
         }
     }
 
@@ -172,7 +175,8 @@ impl Modem {
     }
 
     /// Gives Linux what waits, as far as there are descriptors. Frames flow
-    /// only once Linux has acked the power-up.
+    /// only once Linux has acked the power-up. To be followed by
+    /// [`Modem::bam_interrupt`].
     pub(super) fn give_downlink(&mut self) {
         if self.downlink.is_empty() || self.faults.crashed {
             return;
@@ -181,7 +185,6 @@ impl Modem {
             self.step(Input::Wake);
             return;
         }
-        let mut any = false;
         while let Some(bytes) = self.downlink.front() {
             let len = bytes.len() as u64;
             match self
@@ -198,12 +201,6 @@ impl Modem {
             self.counters.downlink_frames += 1;
             self.counters.downlink_bytes += len;
             self.downlink.pop();
-            any = true;
-        }
-        if !self.downlink.is_empty() {
-            self.step(Input::Wake);
-        } else if any {
-            self.step(Input::Drained);
         }
     }
 

@@ -90,6 +90,7 @@ fn downlink_wakes() {
     guest.boot();
     guest.send(&frame::transfer(frame::OPEN, 0, b""));
     guest.modem.set_idle(Some(Duration::ZERO));
+    guest.clear();
     guest.apps.ack ^= true;
     guest.smsm();
     assert!(!guest.modem.status().bam_powered);
@@ -99,8 +100,11 @@ fn downlink_wakes() {
     guest.modem.flush();
     assert!(guest.modem.status().pc);
     assert_eq!(guest.modem.counters.own_wakeups, 2);
-    guest.connect(32);
+    guest.connect_and_look_away(32);
     assert_eq!(guest.received().len(), 1);
+    guest.pass(1000);
+    assert!(guest.modem.status().pc, "Linux has not looked yet");
+    guest.clear();
     assert!(!guest.modem.status().pc, "down again at once");
     assert_eq!(guest.violations(), []);
 }

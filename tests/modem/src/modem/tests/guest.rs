@@ -78,6 +78,12 @@ impl Guest {
         self.modem.smem.store(mask + 12, 1 << 1 | 1 << 11);
     }
 
+    /// The interrupt handler's clear of both pipes.
+    pub(super) fn clear(&mut self) {
+        self.write(0x1_7014, 0x3f);
+        self.write(0x1_8014, 0x3f);
+    }
+
     pub(super) fn unsubscribe(&mut self) {
         let mask = u64::from(self.modem.smem.load(0xd0 + 333 * 16 + 4));
         self.modem.smem.store(mask + 12, 0);
@@ -94,8 +100,15 @@ impl Guest {
         self.write(base, 0x22 | direction);
     }
 
-    /// What bam-dmux does on a rising power line.
+    /// What bam-dmux does on a rising power line, and the interrupt handler
+    /// for what comes of it.
     pub(super) fn connect(&mut self, buffers: u32) {
+        self.connect_and_look_away(buffers);
+        self.clear();
+    }
+
+    /// Connects without serving interrupts.
+    pub(super) fn connect_and_look_away(&mut self, buffers: u32) {
         self.write(0, 1);
         self.write(0, 0);
         self.write(0, 2);
