@@ -117,6 +117,7 @@ class Runner:
             except FailedError as error:
                 failures.append(str(error))
                 clean = clean and step is not judge.tidy
+                self._note_state(ctx)
             except Exception as error:
                 clean = False
                 failures.append(
@@ -154,6 +155,15 @@ class Runner:
             item.function(ctx)
 
         return step
+
+    @staticmethod
+    def _note_state(ctx: Context) -> None:
+        """What both ends think of the link when something failed, before it is taken down."""
+        try:
+            ctx.note(f"modem: {ctx.modem.status()}")
+            ctx.note(ctx.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state; ip -s link")[1])
+        except Exception as error:  # whatever it is, the failure itself counts
+            ctx.note(f"no state: {error}")
 
     @staticmethod
     def _keep(ctx: Context, log: Path, start: int, failures: list[str]) -> None:

@@ -5,6 +5,7 @@ The other end is harness/services.py: keep the two in step.
 """
 
 import hashlib
+import math
 import select
 import socket
 import struct
@@ -127,9 +128,9 @@ class Echo:
         for number in [n for n, when in self.under_way.items() if when < limit]:
             del self.under_way[number]
 
-    def step(self, more):
-        """One round."""
-        while more and len(self.under_way) < self.window:
+    def step(self, limit):
+        """One round: send as long as fewer than `limit` were sent, then see what came back."""
+        while self.sent < limit and len(self.under_way) < self.window:
             before = self.sent
             self.send()
             if self.sent == before:
@@ -149,7 +150,7 @@ def udp_echo(host, count, size, window=8, patience=5, timeout=60, stream=1):
     began = time.monotonic()
     try:
         while time.monotonic() < began + timeout:
-            echo.step(echo.sent < count)
+            echo.step(count)
             if echo.sent >= count and not echo.under_way:
                 break
     finally:
@@ -168,10 +169,10 @@ class Load(threading.Thread):
     def run(self):
         """Until stop."""
         while self.running:
-            self.echo.step(True)
+            self.echo.step(math.inf)
         end = time.monotonic() + 1
         while self.echo.under_way and time.monotonic() < end:
-            self.echo.step(False)
+            self.echo.step(0)
         self.echo.socket.close()
 
 
