@@ -168,8 +168,12 @@ impl Bam {
                 self.line.cleared();
                 Event::None
             }
-            // Also a pipe that starts again may find descriptors waiting.
-            PipeReg::EvntReg | PipeReg::Halt | PipeReg::Ctrl => Event::Doorbell(pipe),
+            PipeReg::EvntReg => {
+                counters.pipe_misuse += u64::from(!self.enabled(pipe));
+                Event::Doorbell(pipe)
+            }
+            // A pipe that starts again may find descriptors waiting.
+            PipeReg::Halt | PipeReg::Ctrl if self.has_descriptor(pipe) => Event::Doorbell(pipe),
             _ => Event::None,
         }
     }
@@ -182,16 +186,21 @@ impl Bam {
         }
     }
 
-    /// Whether descriptors of this pipe may be used now.
-    #[must_use]
-    pub fn runs(&self, pipe: u8) -> bool {
+    /// Whether this pipe may be given descriptors; it may be halted.
+    fn enabled(&self, pipe: u8) -> bool {
         let ctrl = self.regs.get(Reg::Ctrl);
-        self.powered
-            && ctrl & (CTRL_EN | CTRL_SW_RST) == CTRL_EN
+        ctrl & (CTRL_EN | CTRL_SW_RST) == CTRL_EN
             && self
                 .pipes
                 .get(usize::from(pipe))
-                .is_some_and(|p| p.runs(&self.regs))
+                .is_some_and(|p| p.enabled(&self.regs))
+    }
+
+    /// Whether descriptors of this pipe may be used now.
+    #[must_use]
+    pub fn runs(&self, pipe: u8) -> bool {
+        let halted = |p: &Pipe| p.halted(&self.regs);
+        self.powered && self.enabled(pipe) && !self.pipes.get(usize::from(pipe)).is_some_and(halted)
     }
 
     /// Whether this pipe has a descriptor that is not used yet.

@@ -46,7 +46,7 @@ counters! {
         dma_outside_mapping,
         /// Doorbell register written with an offset that is no descriptor of the ring.
         bad_evnt,
-        /// Doorbell of a pipe that is not enabled, or a ring without size.
+        /// Doorbell of a pipe that is reset or not enabled.
         pipe_misuse,
         /// Register access that is not an aligned 32-bit one.
         bad_access,

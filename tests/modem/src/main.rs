@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Command line of the simulated modem.
 
+use std::io::IsTerminal as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{
     UnixListener,
@@ -49,7 +50,7 @@ struct Args {
     /// Create this TUN device as the far end of all channels
     #[arg(long)]
     tun: Option<String>,
-    /// Run the commands of this file once QEMU has connected
+    /// Carry out the commands of this file, from the start on
     #[arg(long)]
     scenario: Option<PathBuf>,
     /// Channels that the modem opens
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("--log")?;
     tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();

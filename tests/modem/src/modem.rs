@@ -54,6 +54,9 @@ pub const TX_PIPE: u8 = 4;
 /// The pipe that Linux receives on.
 pub const RX_PIPE: u8 = 5;
 
+/// Complaints about the guest that are logged.
+const COMPLAINTS: u32 = 200;
+
 /// Takes the packets that Linux sends.
 pub trait Network: Send {
     /// Delivers one packet, without waiting. False if it was dropped.
@@ -107,6 +110,7 @@ pub struct Modem {
     record: Vec<Vec<u8>>,
     boot: boot::Plan,
     scratch: u32,
+    complaints: u32,
     now: Duration,
     transfer: Vec<u8>,
 }
@@ -146,6 +150,7 @@ impl Modem {
             faults: Faults::default(),
             record: Vec::new(),
             scratch: 0,
+            complaints: 0,
             now: Duration::ZERO,
             transfer: Vec::new(),
         };
@@ -199,6 +204,17 @@ impl Modem {
     pub fn deadline(&self) -> Option<Duration> {
         let boot = (!self.faults.crashed).then(|| self.boot.deadline(self.now));
         boot.into_iter().chain(self.power.deadline()).min()
+    }
+
+    /// Logs what the guest does wrong. It could do so without end, so the log
+    /// stops while the counters go on.
+    fn complain(&mut self, words: &dyn std::fmt::Display) {
+        self.complaints = self.complaints.saturating_add(1);
+        match self.complaints {
+            1..COMPLAINTS => tracing::warn!("{words}"),
+            COMPLAINTS => tracing::warn!("{words}; no more of these, see the counters"),
+            _ => tracing::debug!("{words}"),
+        }
     }
 
     /// Whether the network should keep its packets for now.

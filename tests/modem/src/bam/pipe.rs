@@ -82,11 +82,14 @@ impl Pipe {
         regs.reset(|reg| matches!(reg, Reg::Pipe(i, which) if i == index && which != PipeReg::Rst));
     }
 
-    /// Whether the pipe is enabled and neither reset nor halted.
-    pub(super) fn runs(&self, regs: &Block<Reg>) -> bool {
+    /// Whether the pipe is enabled and not held in reset.
+    pub(super) fn enabled(&self, regs: &Block<Reg>) -> bool {
         regs.get(self.reg(PipeReg::Ctrl)) & CTRL_EN != 0
             && regs.get(self.reg(PipeReg::Rst)) & 1 == 0
-            && regs.get(self.reg(PipeReg::Halt)) & 1 == 0
+    }
+
+    pub(super) fn halted(&self, regs: &Block<Reg>) -> bool {
+        regs.get(self.reg(PipeReg::Halt)) & 1 != 0
     }
 
     pub(super) fn is_empty(&self, regs: &Block<Reg>) -> bool {

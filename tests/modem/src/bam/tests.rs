@@ -219,6 +219,25 @@ fn bad_doorbell_is_refused() {
     assert_eq!(rig.counters.bad_evnt, 3);
 }
 
+/// A halted pipe keeps its descriptors and goes on with them; a pipe that is
+/// not enabled must not be given any.
+#[test]
+fn halted_and_disabled_pipes() {
+    let mut rig = Rig::new();
+    rig.start(TX, 0);
+    rig.write(pipe_reg(TX, 8), 1);
+    rig.describe(TX, 0, BUFFERS, 4);
+    rig.write(pipe_reg(TX, 0x818), 8);
+    assert_eq!(rig.consume(TX), None);
+    assert_eq!(rig.counters.pipe_misuse, 0);
+    assert_eq!(rig.write(pipe_reg(TX, 8), 0), Event::Doorbell(TX));
+    assert!(rig.consume(TX).is_some());
+    rig.write(pipe_reg(TX, 0), 0);
+    rig.write(pipe_reg(TX, 0x818), 16);
+    assert_eq!(rig.consume(TX), None);
+    assert_eq!(rig.counters.pipe_misuse, 1);
+}
+
 proptest! {
     /// No sequence of guest accesses and transfers panics or hangs.
     #[test]

@@ -2,7 +2,8 @@
 //! The frame header, written and read on the modem's side.
 //!
 //! This codec is the modem's own and shares nothing with the driver's: a
-//! mistake in one would otherwise be the same mistake in both.
+//! mistake in one would otherwise be the same mistake in both, and the driver's
+//! cannot express wrong frames. The tests hold the two against each other.
 
 /// Bytes of a header.
 pub const HEADER: usize = 8;
@@ -113,6 +114,36 @@ mod tests {
             b"\xfc\x33\x00\x00\x03\x03\x05\x00hello\0\0\0"
         );
         assert_eq!(transfer(OPEN, 0, b""), b"\xfc\x33\0\x01\0\0\0\0");
+    }
+
+    /// The driver's protocol core reads each right frame of the modem's, and
+    /// the modem each header of the core's, with the same meaning.
+    #[test]
+    fn agrees_with_the_driver() {
+        use bam_dmux_protocol::frame;
+
+        for channel in frame::Channel::all() {
+            for len in 1..=frame::MAX_PAYLOAD {
+                let bytes = transfer(DATA, channel.number(), &vec![0; len]);
+                assert_eq!(bytes.len(), HEADER + len + frame::padding(len));
+                let theirs = frame::Header::data(channel, u16::try_from(len).unwrap());
+                assert_eq!(
+                    frame::Header::parse(bytes.first_chunk().unwrap()),
+                    Ok(theirs)
+                );
+                assert_eq!(theirs.encode(), bytes[..HEADER]);
+            }
+            let pairs = [
+                (OPEN, frame::Header::open(channel)),
+                (CLOSE, frame::Header::close(channel)),
+            ];
+            for (cmd, theirs) in pairs {
+                assert_eq!(
+                    theirs.encode()[..],
+                    transfer(cmd, channel.number(), b"")[..]
+                );
+            }
+        }
     }
 
     proptest! {

@@ -131,6 +131,7 @@ impl Modem {
     /// Starts all counters again from 0.
     pub fn reset_counters(&mut self) {
         self.counters = Counters::default();
+        self.complaints = 0;
     }
 
     fn check_channels(&self, channels: &[u8]) -> Result<(), Refused> {

@@ -75,7 +75,7 @@ impl Modem {
             Action::AckTimeout if self.smsm.subscribed(&self.smem) => {
                 self.counters.ap_ack_timeout += 1;
                 self.events.push("ack-timeout");
-                tracing::warn!("Linux has not acked the power line in time");
+                self.complain(&"Linux has not acked the power line in time");
             }
             // Nobody is there who could.
             Action::AckTimeout => self.counters.ap_absent += 1,
@@ -168,8 +168,11 @@ impl Modem {
             Frame::Opened(channel) => self.events.push(&format!("host-open:{channel}")),
             Frame::Closed(channel) => self.events.push(&format!("host-close:{channel}")),
             Frame::Rejected => {
-                let head: Vec<_> = transfer.iter().take(16).collect();
-                tracing::warn!(len = transfer.len(), ?head, "transfer rejected");
+                let head = &transfer[..transfer.len().min(16)];
+                let len = transfer.len();
+                self.complain(&format_args!(
+                    "rejected a transfer of {len} bytes, beginning {head:02x?}"
+                ));
             }
         }
     }

@@ -107,10 +107,12 @@ impl Modem {
         }
     }
 
-    fn note_unpowered(&self, what: &str, offset: u64) {
+    fn note_unpowered(&mut self, what: &str, offset: u64) {
         if !self.bam.powered() {
             let phase = self.power.phase();
-            tracing::warn!(?phase, "{what} of BAM register {offset:#x} without power");
+            self.complain(&format_args!(
+                "{what} of BAM register {offset:#x} without power (phase {phase:?})"
+            ));
         }
     }
 
