@@ -73,8 +73,6 @@ class Context:
     def fresh_modem(self) -> None:
         """A modem as after power-on: nothing open, no power, no faults injected, counters zero."""
         call = self.modem.call
-        call("restart", delay_ms=None)
-        call("close", channels=list(ALL_CHANNELS))  # it is to open none by itself
         call("crash")
         for command in ("hold_tx", "echo", "record"):
             call(command, on=False)
@@ -119,7 +117,7 @@ class Context:
 
     def phase(self) -> str:
         """Where the modem's half of the handshake stands: off, rising, on, falling or dead."""
-        return self.modem.status()["power"]
+        return self.modem.status()["phase"]
 
     # Interfaces.
 
@@ -134,9 +132,7 @@ class Context:
     def open_modem(self, channels: Iterable[int] = (0,), delay_ms: int = BASELINE_DELAY_MS) -> None:
         """Boot the modem: power up, then OPEN; wait for the interfaces."""
         wanted = set(channels)
-        time.sleep(delay_ms / 1000)
-        self.modem.call("boot", delay_ms=0)
-        self.modem.call("open", channels=sorted(wanted))
+        self.modem.call("boot", delay_ms=delay_ms, channels=sorted(wanted))
         self.wait_interfaces(wanted)
 
     def wait_interfaces(self, wanted: set[int], timeout: float = 15) -> None:

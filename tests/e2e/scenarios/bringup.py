@@ -103,7 +103,7 @@ def late_open(ctx: Context) -> None:
 @scenario("a modem that is up before the driver probes is noticed", setup="bare")
 def modem_first(ctx: Context) -> None:
     """Power is up at probe: there will be no edge."""
-    ctx.modem.call("open", channels=[0])
+    ctx.modem.call("boot", delay_ms=0, channels=[0])
     ctx.wait_until(lambda: ctx.modem.status()["pc"], "the modem raises its power line")
     time.sleep(1.5)
     ctx.modem.call("reset_counters")  # nobody could ack

@@ -106,7 +106,8 @@ def rtnl(ctx: Context) -> None:
 
 
 def reopen(ctx: Context) -> None:
-    """After the driver came back: the modem sees it subscribe and announces its channels."""
+    """After the driver came back: the modem announces its channel again."""
+    ctx.modem.call("open", channels=[0])
     ctx.wait_interfaces({0})
     ctx.up()
 

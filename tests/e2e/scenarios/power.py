@@ -192,6 +192,7 @@ def ack_parity(ctx: Context) -> None:
         ctx.wait_until(lambda: ctx.phase() == "off", "the modem powers down without a driver")
         ctx.modem.call("reset_counters")
         ctx.load()
+        ctx.modem.call("open", channels=[0])
         ctx.wait_interfaces({0})
         check_equal(ctx.counter("ap_ack_timeout"), 0, "acks that never came after bind")
         ctx.up()
