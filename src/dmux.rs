@@ -140,6 +140,8 @@ impl Dmux {
     /// Ends what [`Dmux::stop`] had to leave alive for the interrupts' sake, and breaks the
     /// circles. To be called when no interrupt can call in any more. Process context.
     pub(crate) fn finish(self: &Arc<Self>) {
+        // If the modem took the power away after the interrupts were gone, it waits for the ack.
+        self.link.follow_power(self);
         self.disconnect();
         self.napi.stop();
         // After NAPI, which queues works.

@@ -46,6 +46,7 @@ use super::{
         smsm::Line, //
     },
     protocol::handshake::{
+        AckSeen,
         Handshake,
         Lines,
         OwnBits,
@@ -58,6 +59,11 @@ use super::{
 
 /// Longest time that a lost edge goes unnoticed while somebody waits.
 const POLL_MS: u32 = 100;
+
+/// How long a modem that did not answer is left alone, in milliseconds, unless one of its lines
+/// moves before. Frames that come in that time are dropped at once instead of waiting for seconds
+/// each, and who has to wait for a wake-up under way (unbinding does) waits for one, not for many.
+const LEAVE_ALONE_MS: i64 = 1000;
 
 /// How long unbinding waits for the modem to take the power away in order.
 ///
@@ -82,6 +88,9 @@ pub(crate) struct Link {
     wake: Mutex<()>,
     #[pin]
     progress: Completion,
+    /// When the modem last did not answer, if neither of its lines moved since.
+    #[pin]
+    unanswered: Mutex<Option<Instant<Monotonic>>>,
     /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
     live: Atomic<bool>,
 }
@@ -126,6 +135,7 @@ impl Link {
             transition <- new_mutex!(()),
             wake <- new_mutex!(()),
             progress <- Completion::new(),
+            unanswered <- new_mutex!(None),
             live: Atomic::new(false),
         }? Error))
     }
@@ -138,6 +148,7 @@ impl Link {
         let _one_at_a_time = self.transition.lock();
 
         while let Some(transition) = self.next_transition(dmux) {
+            *self.unanswered.lock() = None;
             let ack = match transition {
                 Transition::Connect => {
                     if !self.live.load(Relaxed) {
@@ -180,16 +191,21 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// - `ETIMEDOUT` when the modem did not react. The vote is taken back, so that the next call
-    ///   starts anew.
+    /// - `ETIMEDOUT` when the modem did not react, at once if it did not a moment ago either
+    ///   ([`LEAVE_ALONE_MS`]). The vote is taken back, so that the next call starts anew.
     /// - `ENODEV` when the device is being unbound.
     pub(crate) fn wake(&self, dmux: &Arc<Dmux>) -> Result {
         let _one_at_a_time = self.wake.lock();
+        let since = *self.unanswered.lock();
+        if since.is_some_and(|s| s.elapsed().as_millis() < LEAVE_ALONE_MS) {
+            return Err(ETIMEDOUT);
+        }
         dmux.counters.wakes.inc();
 
         self.wait_until_up(dmux).inspect_err(|_| {
             dmux.counters.wakes_failed.inc();
             self.vote(dmux, false);
+            *self.unanswered.lock() = Some(Instant::now());
         })
     }
 
@@ -329,7 +345,9 @@ impl Link {
     fn look_at_ack(&self, dmux: &Arc<Dmux>) {
         match self.ack_line.level() {
             Ok(level) => {
-                self.state.lock().ack_level(level);
+                if self.state.lock().ack_level(level) != AckSeen::Nothing {
+                    *self.unanswered.lock() = None;
+                }
             }
             Err(e) => dev_err!(dmux.dev(), "can't read the modem's ack line: {e:?}\n"),
         }
