@@ -76,6 +76,8 @@ pub struct Status {
     pub ap_ack: bool,
     /// Phase of the handshake: off, rising, on, falling, dead.
     pub power: String,
+    /// The same, by its other name.
+    pub phase: String,
     /// Whether the BAM has power: from the rise of the power line until
     /// Linux has acked its fall.
     pub bam_powered: bool,
@@ -106,12 +108,14 @@ impl Modem {
         let own = self.smsm.modem(&self.smem);
         let apps = self.power.apps();
         let violations = self.counters.violations().into_iter();
+        let phase = format!("{:?}", self.power.phase()).to_lowercase();
         Status {
             pc: own.power,
             ack: own.ack,
             vote: apps.power,
             ap_ack: apps.ack,
-            power: format!("{:?}", self.power.phase()).to_lowercase(),
+            power: phase.clone(),
+            phase,
             bam_powered: self.bam.powered(),
             subscribed: self.smsm.subscribed(&self.smem),
             booted: self.boot.started(),
