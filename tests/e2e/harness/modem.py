@@ -42,6 +42,10 @@ FAULTS = (
     "backend_errors",
 )
 
+# How long the modem waits for the driver to follow its power line. Firmware asserts after 15 s; the
+# simulator's own second is less than a busy host can be late.
+ACK_TIMEOUT_MS = 8000
+
 
 class Modem:
     """One modem process in a network namespace."""
@@ -56,6 +60,8 @@ class Modem:
             str(self.socket),
             "--control",
             str(self._control_path),
+            "--ack-timeout",
+            str(ACK_TIMEOUT_MS),
             *arguments,
         ]
         with self.log.open("ab") as log:
