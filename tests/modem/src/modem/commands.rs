@@ -26,6 +26,11 @@ use crate::power::{
 };
 use crate::smsm::Bits;
 
+/// Shortest idle time. With its interrupt served, Linux still has to take the
+/// frame out of the buffer; if power goes before, the frame is lost, whatever
+/// the driver does. A real modem waits much longer.
+const SHORTEST_IDLE: Duration = Duration::from_millis(5);
+
 /// Why a command is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -205,9 +210,10 @@ impl Modem {
         self.step(Input::Acks(mode));
     }
 
-    /// Power-down after this long without vote and transfer; `None`: never.
+    /// Power-down after this long without vote and transfer, at least
+    /// [`SHORTEST_IDLE`]; `None`: never.
     pub fn set_idle(&mut self, idle: Option<Duration>) {
-        self.power.times.idle = idle;
+        self.power.times.idle = idle.map(|idle| idle.max(SHORTEST_IDLE));
         self.step(Input::Tick);
     }
 
