@@ -205,18 +205,20 @@ unsafe extern "C" fn tx_timeout<T: Operations>(dev: *mut bindings::net_device, _
 
 /// # Safety
 ///
-/// Only for the core, as `ndo_get_stats64` of a registered [`Device<T>`]. `storage` is valid for writes
-/// and zeroed.
+/// Only for the core, as `ndo_get_stats64` of a registered [`Device<T>`]. `storage` is valid for writes;
+/// it may be less aligned than its type, since rtnetlink hands out a place in a message.
 unsafe extern "C" fn get_stats64<T: Operations>(
     dev: *mut bindings::net_device,
     storage: *mut bindings::rtnl_link_stats64,
 ) {
-    // SAFETY: By this function's requirements.
-    unsafe { bindings::bam_dmux_helper_dstats_fetch(dev, storage) };
+    // All counters of our own are added to this aligned copy. What the core put there is zeroes.
+    let mut stats = Stats64::new();
+    // SAFETY: By this function's requirements; the copy is valid for writes.
+    unsafe { bindings::bam_dmux_helper_dstats_fetch(dev, stats.as_raw()) };
     // SAFETY: By this function's requirements.
     let dev = unsafe { Device::<T>::from_raw(dev) };
-    // SAFETY: By this function's requirements, and no one else has the storage during the call.
-    let stats = unsafe { Stats64::from_raw(storage) };
 
-    T::stats64(dev, stats);
+    T::stats64(dev, &mut stats);
+    // SAFETY: By this function's requirements; a write of any alignment.
+    unsafe { storage.write_unaligned(stats.into_raw()) };
 }

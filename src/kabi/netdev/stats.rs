@@ -54,14 +54,19 @@ impl<T: Operations> Device<T> {
 pub struct Stats64(bindings::rtnl_link_stats64);
 
 impl Stats64 {
-    /// Borrows a C object.
-    ///
-    /// # Safety
-    ///
-    /// `stats` points to an initialised object that nobody else uses for the lifetime `'a`.
-    pub(super) unsafe fn from_raw<'a>(stats: *mut bindings::rtnl_link_stats64) -> &'a mut Self {
-        // SAFETY: By this function's requirements; the type is transparent.
-        unsafe { &mut *stats.cast() }
+    /// All counters at zero.
+    pub(super) fn new() -> Self {
+        Self(pin_init::zeroed())
+    }
+
+    /// The C object, for C to add to.
+    pub(super) fn as_raw(&mut self) -> *mut bindings::rtnl_link_stats64 {
+        &raw mut self.0
+    }
+
+    /// The C object itself.
+    pub(super) fn into_raw(self) -> bindings::rtnl_link_stats64 {
+        self.0
     }
 
     /// Received, but unusable for a reason that has no method of its own.
