@@ -205,6 +205,11 @@ impl Dmux {
         Work::<Dmux, WORK_WAKE>::enqueue(self);
     }
 
+    /// A command could not be sent for want of memory: tries again soon. Any context.
+    pub(crate) fn announce_later(self: &Arc<Self>) {
+        Work::<Dmux, WORK_WAKE>::enqueue_delayed(self, RETRY_MS);
+    }
+
     /// Receive buffers could not be had at once: a work that may sleep gets them. Any context.
     pub(crate) fn refill_later(self: &Arc<Self>) {
         Work::<Dmux, WORK_REFILL>::enqueue(self);
@@ -260,8 +265,12 @@ impl WorkItem<WORK_PORTS> for Dmux {
 
 impl WorkItem<WORK_WAKE> for Dmux {
     fn run(this: Arc<Self>) {
-        // A resume that fails drops what waited; what came after queues this work again.
         let Ok(_active) = this.pm.resume_and_get() else {
+            // A wake-up that failed has dropped what waited. What is there all the same came after
+            // it, or runtime PM is off because the system sleeps.
+            if this.tx.is_waiting() {
+                this.announce_later();
+            }
             return;
         };
         // Active, but the link may be down all the same: the modem took the power away in spite
@@ -269,6 +278,7 @@ impl WorkItem<WORK_WAKE> for Dmux {
         if this.tx.is_waiting() {
             let _ = this.resume();
         }
+        this.tx.announce(&this);
     }
 }
 

@@ -202,11 +202,25 @@ impl Link {
         }
         dmux.counters.wakes.inc();
 
-        self.wait_until_up(dmux).inspect_err(|_| {
-            dmux.counters.wakes_failed.inc();
-            self.vote(dmux, false);
-            *self.unanswered.lock() = Some(Instant::now());
-        })
+        self.wait_until_up(dmux)
+            .or_else(|e| self.not_answered(dmux, e))
+    }
+
+    /// Takes the vote back after a wake-up that failed, and leaves the modem alone for a while.
+    fn not_answered(&self, dmux: &Arc<Dmux>, error: Error) -> Result {
+        // Under `state`, so that no open_if_up() comes between the last look and the end of the vote.
+        let mut state = self.state.lock();
+        if self.live.load(Relaxed) && state.wake_step() == WakeStep::Up {
+            // At the very last moment; whoever saw it has opened the ring.
+            dmux.tx.open(dmux);
+            return Ok(());
+        }
+        dmux.tx.close();
+        self.write_vote(dmux, &mut state, false);
+        drop(state);
+        dmux.counters.wakes_failed.inc();
+        *self.unanswered.lock() = Some(Instant::now());
+        Err(error)
     }
 
     fn wait_until_up(&self, dmux: &Arc<Dmux>) -> Result {

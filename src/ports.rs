@@ -123,11 +123,13 @@ impl Ports {
             match self.interface(channel) {
                 None if open => {
                     if let Err(e) = self.create(dmux, channel) {
-                        dev_err!(
-                            dmux.dev(),
-                            "can't create the interface of channel {} ({e:?}), trying again\n",
-                            channel.index()
-                        );
+                        if dmux.may_log() {
+                            dev_err!(
+                                dmux.dev(),
+                                "can't create the interface of channel {} ({e:?}), trying again\n",
+                                channel.index()
+                            );
+                        }
                         dmux.ports_retry();
                     }
                 }

@@ -146,19 +146,18 @@ impl Rx {
     ///
     /// `ENOMEM` when some are still missing.
     pub(crate) fn refill(&self, dmux: &Arc<Dmux>) -> Result {
-        loop {
-            if self.ring.lock().missing == 0 {
-                return Ok(());
-            }
+        let result = self.post_missing();
+        // Also when some are still missing: those that are there shall be used.
+        self.ring.lock().start();
+        result.inspect_err(|_| dmux.counters.rx_refill_failed.inc())
+    }
+
+    fn post_missing(&self) -> Result {
+        while self.ring.lock().missing > 0 {
             let buffer = SkBuff::alloc_rx(BUFFER_LEN, GFP_KERNEL)?;
-            let mut ring = self.ring.lock();
-            let posted = ring.post(buffer);
-            if ring.missing == 0 || posted.is_err() {
-                ring.start();
-            }
-            drop(ring);
-            posted.inspect_err(|_| dmux.counters.rx_refill_failed.inc())?;
+            self.ring.lock().post(buffer)?;
         }
+        Ok(())
     }
 
     /// Takes completed frames out of the ring and hands them on, at most `budget`.

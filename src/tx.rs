@@ -260,6 +260,7 @@ impl Tx {
             // Cannot happen while RESERVE holds; dropping is what is left.
             dev.tx_dropped();
             frame.skb.drop_reason(DropReason::QueuePurge);
+            ring.start();
             return Xmit::Ok;
         }
         if ring.data.should_stop() {
@@ -396,44 +397,52 @@ impl Ring {
         if !self.open {
             return;
         }
-        self.push_out_commands(dmux);
+        if !self.push_out_commands(dmux) {
+            // Data must not overtake the OPEN of its channel.
+            dmux.announce_later();
+            return;
+        }
         while self.pipe_room() > 0 {
             let Some(frame) = self.waiting.pop() else {
                 break;
             };
-            if !dmux.ports.accepts_data(frame.meta.channel) {
+            if dmux.ports.accepts_data(frame.meta.channel) {
+                self.submit(dmux, frame);
+            } else {
                 self.account(dmux, frame.meta, Fate::Dropped);
                 frame.skb.drop_reason(DropReason::DevReady);
-                continue;
             }
-            self.submit(dmux, frame);
         }
     }
 
-    fn push_out_commands(&mut self, dmux: &Arc<Dmux>) {
+    /// Returns whether all that are due went, or wait for nothing but a descriptor.
+    fn push_out_commands(&mut self, dmux: &Arc<Dmux>) -> bool {
         while self.pipe_room() > 0 {
             let Some((channel, command)) = dmux.ports.due_command() else {
                 break;
             };
             let Ok(frame) = Frame::command(channel, command) else {
                 dmux.counters.tx_no_memory.inc();
-                break;
+                return false;
             };
             dmux.ports.command_sent(channel, command);
+            if !self.submit(dmux, frame) {
+                return false;
+            }
             dmux.counters.tx_commands.inc();
-            self.submit(dmux, frame);
         }
+        true
     }
 
     fn pipe_room(&self) -> usize {
         self.pipe.as_ref().map_or(0, Pipe::room)
     }
 
-    /// Hands one frame to the modem, or drops it when memory is short.
-    fn submit(&mut self, dmux: &Arc<Dmux>, frame: Frame) {
+    /// Hands one frame to the modem, or drops it when memory is short. Returns which.
+    fn submit(&mut self, dmux: &Arc<Dmux>, frame: Frame) -> bool {
         let Frame { skb, meta } = frame;
         let Some(pipe) = self.pipe.as_mut() else {
-            return;
+            return false;
         };
         skb.tx_timestamp();
         let failed = match Mapped::map(skb, pipe.mapper()) {
@@ -442,13 +451,14 @@ impl Ring {
                 Err((_, mapped, _)) => mapped.into_skb(),
                 Ok(()) => {
                     self.doorbell_due = true;
-                    return;
+                    return true;
                 }
             },
         };
         dmux.counters.tx_no_memory.inc();
         self.account(dmux, meta, Fate::Dropped);
         failed.drop_reason(DropReason::NoMem);
+        false
     }
 
     /// Books what became of a frame: with its interface, and with the channel if it was a command.

@@ -71,7 +71,10 @@ impl Direction for ToDevice {
 }
 
 impl Direction for FromDevice {
-    const MAP: bindings::dma_data_direction = bindings::dma_data_direction::DMA_FROM_DEVICE;
+    // The buffer is zeroed before it is mapped, and what the device does not write must read as
+    // zeroes. With DMA_FROM_DEVICE some machines (32-bit Arm) throw the zeroes away while they are
+    // still in the cache, and the memory's former content shows.
+    const MAP: bindings::dma_data_direction = bindings::dma_data_direction::DMA_BIDIRECTIONAL;
     const TRANSFER: bindings::dma_transfer_direction =
         bindings::dma_transfer_direction_DMA_DEV_TO_MEM;
 
