@@ -140,6 +140,15 @@ mod cases {
         assert_eq!(link.wake_step(), WakeStep::Up);
     }
 
+    /// Between the fall of the power line and the end of the pipes nothing may be sent any more.
+    #[test]
+    fn falling_power_is_not_up() {
+        let mut link = up();
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert!(link.is_connected());
+        assert_eq!(link.wake_step(), WakeStep::AwaitPower);
+    }
+
     /// A lost ack of an un-vote costs one time-out: the next vote is made all the same.
     #[test]
     fn lost_down_ack_does_not_wedge() {
