@@ -175,6 +175,17 @@ mod cases {
         assert_eq!(link.wake_step(), WakeStep::Up);
     }
 
+    /// An ack that is first seen when the next vote is made still counts as the one it is.
+    #[test]
+    fn ack_seen_with_the_next_vote() {
+        let mut link = up();
+        link.vote(false, true);
+        link.vote(true, false);
+        assert_eq!(link.counters.acks, 2);
+        assert_eq!(link.wake_step(), WakeStep::AwaitAck);
+        assert_eq!(link.ack_level(true), AckSeen::Expected);
+    }
+
     /// An ack after it was given up is a stray, and the one after the next vote is recognised.
     #[test]
     fn late_acks_are_strays() {
