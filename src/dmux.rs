@@ -187,6 +187,11 @@ impl Dmux {
                 "can't set up the DMA pipes ({error:?}), trying again in {RETRY_MS} ms\n"
             );
         }
+        self.follow_power_later();
+    }
+
+    /// Has the power line looked at once more, soon. Any context.
+    pub(crate) fn follow_power_later(self: &Arc<Self>) {
         Work::<Dmux, WORK_CONNECT>::enqueue_delayed(self, RETRY_MS);
     }
 
@@ -275,8 +280,9 @@ impl WorkItem<WORK_WAKE> for Dmux {
         };
         // Active, but the link may be down all the same: the modem took the power away in spite
         // of the vote.
-        if this.tx.is_waiting() {
-            let _ = this.resume();
+        if this.tx.is_waiting() && this.resume().is_err() {
+            // Commands that are due go out with the next wake-up.
+            return;
         }
         this.tx.announce(&this);
     }

@@ -57,6 +57,9 @@ use super::{
     },
 };
 
+/// Power changes followed at a time: a modem that does nothing else must not keep a waker waiting.
+const MAX_CHANGES: usize = 2;
+
 /// Longest time that a lost edge goes unnoticed while somebody waits.
 const POLL_MS: u32 = 100;
 
@@ -147,7 +150,13 @@ impl Link {
     pub(crate) fn follow_power(&self, dmux: &Arc<Dmux>) -> bool {
         let _one_at_a_time = self.transition.lock();
 
+        let mut changes = 0;
         while let Some(transition) = self.next_transition(dmux) {
+            if changes == MAX_CHANGES {
+                dmux.follow_power_later();
+                break;
+            }
+            changes += 1;
             *self.unanswered.lock() = None;
             let ack = match transition {
                 Transition::Connect => {
@@ -174,7 +183,10 @@ impl Link {
 
         // Frames may go out as soon as the modem is known to have seen the vote; that may be the
         // case here, when the line rose again under a vote that still stands.
-        self.open_if_up(dmux);
+        if !self.open_if_up(dmux) && changes > 0 {
+            // A command may be due since a wake-up that failed: the modem is there again.
+            dmux.tx.announce(dmux);
+        }
         self.progress.complete_all();
         self.state.lock().is_connected()
     }

@@ -179,9 +179,12 @@ impl Tx {
         let mut ring = self.ring.lock();
 
         if let Err(frame) = ring.take(frame) {
-            // Cannot happen while RESERVE holds; dropping is what is left.
+            // Only after a queue was started from elsewhere while the ring was full.
             dev.tx_dropped();
             frame.skb.drop_reason(DropReason::QueuePurge);
+            if ring.data.should_stop() {
+                dev.stop_queue();
+            }
             ring.start();
             return Xmit::Ok;
         }
@@ -200,10 +203,13 @@ impl Tx {
 
     /// Sends the OPEN and CLOSE commands that are due. Any context up to softirq.
     pub(crate) fn announce(&self, dmux: &Arc<Dmux>) {
-        let mut ring = self.ring.lock();
-        ring.push_out(dmux);
-        ring.start();
-        ring.settle(dmux);
+        {
+            let mut ring = self.ring.lock();
+            ring.push_out(dmux);
+            ring.start();
+            ring.settle(dmux);
+        }
+        self.wake_queues(dmux);
     }
 
     /// Tells the pipe to start what it was given. Any context up to softirq.
@@ -237,7 +243,7 @@ impl Tx {
     /// Whether frames or commands wait that nothing will move.
     pub(crate) fn is_waiting(&self) -> bool {
         let ring = self.ring.lock();
-        !ring.open && ring.pm.is_some()
+        !ring.open && (ring.pm.is_some() || !ring.waiting.is_empty())
     }
 
     /// The modem could not be woken: drops the frames that wait for it and counts them.
