@@ -115,6 +115,12 @@ class Context:
         )
         self.wait_until(lambda: self.phase() == "off", "the modem powers down", timeout)
 
+    def wait_given_up(self) -> None:
+        """Wait until the driver has no wake-up under way any more, successful or not."""
+        self.wait_until(
+            lambda: self.device()["runtime_status"] == "suspended", "the driver gives up", 15
+        )
+
     def phase(self) -> str:
         """Where the modem's half of the handshake stands: off, rising, on, falling or dead."""
         return self.modem.status()["phase"]

@@ -115,7 +115,8 @@ class Runner:
             try:
                 step(ctx)
             except FailedError as error:
-                failures.append(str(error))
+                if str(error) not in failures:
+                    failures.append(str(error))
                 clean = clean and step is not judge.tidy
                 self._note_state(ctx)
             except Exception as error:

@@ -77,6 +77,7 @@ def wake_fails(ctx: Context) -> None:
         check_equal(result["received"], 0, "replies while the modem does not wake")
         seconds = time.monotonic() - began
         ctx.note(f"traffic without acks: {result} in {seconds:.1f} s")
+        ctx.wait_given_up()
         ctx.modem.call("acks", mode="normal")
         ctx.works()
     result = ctx.phone.call("udp_echo", 60, host=far_ip(0), count=100, size=100, patience=20)
