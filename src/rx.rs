@@ -116,7 +116,8 @@ impl Rx {
 
     /// Takes the pipe down while BAM still has power. Process context.
     ///
-    /// Frames that were completed before are still delivered, from the next poll.
+    /// Frames that arrived before are still delivered, from the next poll; also those whose completion
+    /// the DMA engine had not reported yet, which it forgets when it is stopped.
     pub(crate) fn disconnect(&self, dmux: &Arc<Dmux>) {
         let pipe = {
             let mut ring = self.ring.lock();
@@ -126,12 +127,20 @@ impl Rx {
         let Some(pipe) = pipe else {
             return;
         };
+        // Buffers are used in order: the first that was not used ends the frames.
+        let mut arrived = true;
         for (buffer, (), completed) in pipe.shutdown() {
-            let buffer = buffer.into_skb();
+            let mut buffer = buffer.into_skb();
             if !completed {
-                dmux.counters.rx_reclaimed.inc();
-                buffer.consume();
-            } else if let Err(buffer) = self.ring.lock().left_over.push(buffer) {
+                arrived = arrived && was_written(&mut buffer);
+                if !arrived {
+                    dmux.counters.rx_reclaimed.inc();
+                    buffer.consume();
+                    continue;
+                }
+                dmux.counters.rx_unreported.inc();
+            }
+            if let Err(buffer) = self.ring.lock().left_over.push(buffer) {
                 // The modem switches faster than Linux can poll.
                 dmux.counters.rx_overrun.inc();
                 buffer.drop_reason(DropReason::QueuePurge);
@@ -278,10 +287,20 @@ impl Ring {
     }
 }
 
+/// Whether the modem wrote to a buffer, all zeroes before, that it does not have any more.
+fn was_written(buffer: &mut SkBuff) -> bool {
+    buffer.received(BUFFER_LEN).is_ok()
+        && buffer
+            .linear()
+            .iter()
+            .take(HEADER_LEN)
+            .any(|byte| *byte != 0)
+}
+
 /// Handles one received buffer. Returns it unless the stack got it.
 fn receive(dmux: &Arc<Dmux>, poll: &Poll<'_>, mut buffer: SkBuff) -> Option<SkBuff> {
     // The whole buffer was zeroed by us or written by the modem.
-    if buffer.received(BUFFER_LEN).is_err() {
+    if buffer.is_empty() && buffer.received(BUFFER_LEN).is_err() {
         return Some(buffer);
     }
     let header: [u8; HEADER_LEN] = match buffer.linear().first_chunk() {

@@ -80,6 +80,8 @@ counters! {
     rx_refill_failed,
     /// Receive buffers taken back unused when power went away.
     rx_reclaimed,
+    /// Frames found in buffers whose completion was not reported when the power went.
+    rx_unreported,
     /// Frames received right before the power went that could not be kept.
     rx_overrun,
     /// Frames in the modem's hands when power went away: lost.
