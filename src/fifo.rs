@@ -80,8 +80,8 @@ mod tests {
 
     /// Items come out in the order they went in, also when the queue wraps.
     #[test]
-    fn keeps_order_across_the_wrap() {
-        let mut fifo = Fifo::new(4, GFP_KERNEL).unwrap();
+    fn keeps_order_across_the_wrap() -> Result {
+        let mut fifo = Fifo::new(4, GFP_KERNEL)?;
         let mut next_out = 0;
         for next_in in 0..25 {
             assert!(fifo.push(next_in).is_ok());
@@ -91,12 +91,13 @@ mod tests {
             }
         }
         assert!(fifo.len() == 2);
+        Ok(())
     }
 
     /// A full queue gives the item back and stays as it was; an empty one has nothing to give.
     #[test]
-    fn is_bounded() {
-        let mut fifo = Fifo::new(2, GFP_KERNEL).unwrap();
+    fn is_bounded() -> Result {
+        let mut fifo = Fifo::new(2, GFP_KERNEL)?;
         assert!(fifo.pop().is_none());
         assert!(fifo.push(1).is_ok());
         assert!(fifo.push(2).is_ok());
@@ -104,13 +105,15 @@ mod tests {
         assert!(fifo.pop() == Some(1));
         assert!(fifo.push(4).is_ok());
         assert!(!fifo.is_empty());
+        Ok(())
     }
 
     /// A queue without room takes nothing and does not divide by its length.
     #[test]
-    fn may_have_no_room_at_all() {
-        let mut fifo = Fifo::<u8>::new(0, GFP_KERNEL).unwrap();
+    fn may_have_no_room_at_all() -> Result {
+        let mut fifo = Fifo::<u8>::new(0, GFP_KERNEL)?;
         assert!(fifo.push(1) == Err(1));
         assert!(fifo.pop().is_none());
+        Ok(())
     }
 }
