@@ -3,7 +3,7 @@
 
 TCP and UDP content is computed on both ends, so each byte is checked; the guest's
 end is guest/opt/e2e/traffic.py: keep the two in step. For people there are HTTP
-(a download and an upload) and iperf3.
+(a download and an upload), iperf3, and the names of all of it (harness/dns.py).
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from harness.dns import NameServer
 from harness.netns import NetNs
 
 TCP_PORT = 7001
@@ -73,6 +74,7 @@ class Services:
     def __init__(self, netns: NetNs, log: Path) -> None:
         self._netns = netns
         self._sockets: list[socket.socket] = []
+        self.names = NameServer(netns, log.with_name("dns.log"))
         tcp = self._listen(TCP_PORT)
         udp = self._bind(socket.SOCK_DGRAM, UDP_PORT)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -145,6 +147,7 @@ class Services:
 
     def close(self) -> None:
         """Stop all of them."""
+        self.names.stop()
         self._iperf.kill()
         self._iperf.wait()
         self._http.shutdown()
