@@ -85,7 +85,8 @@ class NameServer:
 
     def asked(self, query: str) -> list[str]:
         """The lines of the log about a query, for example "query[AAAA] far.test"."""
-        return [line for line in self._log.read_text(errors="replace").splitlines() if query in line]
+        lines = self._log.read_text(errors="replace").splitlines()
+        return [line for line in lines if query in line]
 
     def stop(self) -> None:
         """End it."""
