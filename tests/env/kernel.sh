@@ -1,14 +1,31 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Stages kernel-base and kernel-debug: arm64 kernels from the fragments in
-# config/, at $CACHE/kernel/base and $CACHE/kernel/debug.
+# Stages kernel-base, kernel-debug and kernel-full: arm64 kernels from the fragments in
+# config/, at $CACHE/kernel/<name>. The full one is prepared for modules, but not built.
 
 # kernel_fragments NAME: later ones override earlier ones.
 kernel_fragments() {
 	case $1 in
 	base) printf '%s\n' base.config ;;
 	debug) printf '%s\n' base.config debug.config ;;
-	*) die "there is no kernel '$1': base and debug are what there is" ;;
+	full) printf '%s\n' full.config ;;
+	*) die "there is no kernel '$1': base, debug and full are what there is" ;;
+	esac
+}
+
+# kernel_start NAME: what the fragments are laid over.
+kernel_start() {
+	case $1 in
+	full) echo allmodconfig ;;
+	*) echo tinyconfig ;;
+	esac
+}
+
+# kernel_targets NAME
+kernel_targets() {
+	case $1 in
+	full) echo modules_prepare ;;
+	*) echo Image modules ;;
 	esac
 }
 
@@ -17,6 +34,7 @@ kernel_objects() {
 	case $1 in
 	base) echo 1150 ;;
 	debug) echo 1180 ;;
+	full) echo 50 ;;
 	esac
 }
 
@@ -39,7 +57,7 @@ configure_kernel() {
 	local name=$1 dir=$CACHE/kernel/$1 fragments
 	mapfile -t fragments < <(kernel_fragments "$name" | sed 's,^,/src/tests/env/config/,')
 	mkdir -p "$dir"
-	kernel_make "$name" -s tinyconfig
+	kernel_make "$name" -s "$(kernel_start "$name")"
 	"$ENV_DIR/enter" --dir /cache/kernel/src scripts/kconfig/merge_config.sh -m \
 		-O "/cache/kernel/$name" "/cache/kernel/$name/.config" "${fragments[@]}"
 	kernel_make "$name" -s olddefconfig
@@ -48,7 +66,9 @@ configure_kernel() {
 
 compile_kernel() {
 	set -e
-	kernel_make "$1" -j"$JOBS" Image modules
+	local targets
+	read -ra targets < <(kernel_targets "$1")
+	kernel_make "$1" -j"$JOBS" "${targets[@]}"
 }
 
 progress_base() {
@@ -57,6 +77,10 @@ progress_base() {
 
 progress_debug() {
 	progress_objects "$1" debug
+}
+
+progress_full() {
+	progress_objects "$1" full
 }
 
 progress_objects() {
