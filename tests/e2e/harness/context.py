@@ -9,7 +9,9 @@ from typing import Any
 from harness import paths
 from harness.errors import FailedError, check, check_equal
 from harness.modem import Modem
+from harness.modemmanager import ModemManager
 from harness.phone import Phone
+from harness.userspace import Userspace
 
 # Mainline's probe may crash when the modem comes up while it runs: time for it to finish.
 BASELINE_DELAY_MS = 100
@@ -50,11 +52,13 @@ class Context:
         self.module = paths.DRIVERS[driver]
         self.ours = driver == "ours"
         self.allowed = allowed
-        self._log = log
+        self.userspace = Userspace(phone)
+        self.mm = ModemManager(self.userspace, self.wait_until)
+        self.log = log
 
     def note(self, text: str) -> None:
         """A line for the scenario's log."""
-        with self._log.open("a", encoding="utf-8") as file:
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
     def wait_until(

@@ -30,17 +30,19 @@ def addresses(channel: int) -> tuple[str, str]:
     return f"10.64.{channel}.1", f"fd64:{channel}::1" if channel else "fd64::1"
 
 
+def records() -> dict[str, tuple[str, str]]:
+    """All names with their addresses, IPv4 and IPv6."""
+    channels = {name(channel): addresses(channel) for channel in range(CHANNELS)}
+    return {DOMAIN: addresses(0), **channels}
+
+
 def arguments() -> list[str]:
     """Everything dnsmasq has to know; it reads no file of the host."""
-    records = [f"--host-record={DOMAIN},{','.join(addresses(0))}"]
-    records += [
-        f"--host-record={name(channel)},{','.join(addresses(channel))}"
-        for channel in range(CHANNELS)
-    ]
+    hosts = [f"--host-record={host},{','.join(pair)}" for host, pair in records().items()]
     return [
         *("--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"),
         *("--pid-file", "--user=root", "--log-facility=-", "--log-queries"),
-        *(f"--port={PORT}", f"--local=/{DOMAIN}/", *records),
+        *(f"--port={PORT}", f"--local=/{DOMAIN}/", *hosts),
     ]
 
 

@@ -3,12 +3,29 @@
 
 import time
 
+from harness import mmlog
 from harness.context import Context
 from harness.errors import FailedError, check, check_equal
 from harness.phone import Phone
 
 # kmemleak takes an object for leaked only if it is older than this, in seconds.
 KMEMLEAK_AGE = 5.5
+
+
+def userspace(ctx: Context, expected: tuple[tuple[str, str], ...] = ()) -> None:
+    """End ModemManager and the like, if the scenario used them; each complaint needs a reason."""
+    if not ctx.userspace.started:
+        return
+    try:
+        log = ctx.userspace.modemmanager_log()
+    finally:
+        ctx.userspace.stop()
+    if not log:
+        return
+    ctx.log.with_suffix(".modemmanager.log").write_text(log, encoding="utf-8")
+    ctx.note("ModemManager, in short:\n    " + "\n    ".join(mmlog.notable(log)))
+    strange = mmlog.unexplained(log, expected)
+    check(not strange, "ModemManager complains:\n    " + "\n    ".join(strange))
 
 
 def tidy(ctx: Context) -> None:

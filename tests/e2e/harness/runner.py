@@ -111,7 +111,14 @@ class Runner:
         timer = phone.deadline(item.timeout * phone.slowness, item.name)
         failures = []
         clean = True
-        for step in (self._scenario_step(item), judge.acks, judge.tidy, judge.modem_faults):
+        steps = (
+            self._scenario_step(item),
+            lambda ctx: judge.userspace(ctx, item.complaints),
+            judge.acks,
+            judge.tidy,
+            judge.modem_faults,
+        )
+        for step in steps:
             try:
                 step(ctx)
             except FailedError as error:
@@ -153,6 +160,11 @@ class Runner:
             if item.setup == "up":
                 ctx.open_modem()
                 ctx.up()
+            if item.setup == "userspace":
+                ctx.modem.call("gate", on=True)
+                ctx.open_modem((0, 1))
+                ctx.userspace.start()
+                ctx.mm.wait_modem()
             item.function(ctx)
 
         return step
@@ -163,6 +175,8 @@ class Runner:
         try:
             ctx.note(f"modem: {ctx.modem.status()}")
             ctx.note(ctx.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state; ip -s link")[1])
+            if ctx.userspace.started:
+                ctx.note(ctx.userspace.state())
         except Exception as error:  # whatever it is, the failure itself counts
             ctx.note(f"no state: {error}")
 

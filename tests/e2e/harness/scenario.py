@@ -24,6 +24,7 @@ class Scenario:
     mainline: bool
     defect: str | None
     allowed: tuple[str, ...]
+    complaints: tuple[tuple[str, str], ...]
 
 
 SCENARIOS: list[Scenario] = []
@@ -37,15 +38,19 @@ def scenario(
     mainline: bool = True,
     defect: str | None = None,
     allowed: tuple[str, ...] = (),
+    complaints: tuple[tuple[str, str], ...] = (),
 ) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Declare a scenario.
 
     proves: one line. cost: about how many seconds it takes on the debug kernel, so that
     long ones start first. timeout: seconds on the base kernel after which the phone is
     killed. setup: "bare" (no driver loaded, modem not booted), "loaded" (driver loaded,
-    modem not booted) or "up" (channel 0 carries traffic). mainline: whether it makes
-    sense on the C driver, and defect: why that is known to fail it. allowed: counters of
-    the modem (harness/modem.py, FAULTS) that the scenario itself makes count.
+    modem not booted), "up" (channel 0 carries traffic) or "userspace" (channels 0 and 1
+    are open but need calls, ModemManager runs and has found the modem). mainline: whether
+    it makes sense on the C driver, and defect: why that is known to fail it. allowed:
+    counters of the modem (harness/modem.py, FAULTS) that the scenario itself makes count.
+    complaints: what ModemManager says about what the scenario does, each a pattern and a
+    reason (as in harness/mmlog.py).
     """
 
     def declare(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
@@ -60,6 +65,7 @@ def scenario(
                 mainline=mainline,
                 defect=defect,
                 allowed=allowed,
+                complaints=complaints,
             )
         )
         return function

@@ -28,6 +28,11 @@ def content(seed: str, size: int) -> bytes:
     return hashlib.shake_128(seed.encode()).digest(size)
 
 
+def digest(seed: str, size: int) -> str:
+    """SHA-256 of such content, in hexadecimal."""
+    return hashlib.sha256(content(seed, size)).hexdigest()
+
+
 class _Http(http.server.BaseHTTPRequestHandler):
     """GET /<bytes> answers with content of the seed "http"; PUT answers with the body's digest."""
 

@@ -77,9 +77,11 @@ def tcp_upload(host, size, seed, timeout):
 class Echo:
     """Datagrams to the echo service with at most `window` under way."""
 
-    def __init__(self, host, stream, size, window, patience):
+    def __init__(self, host, stream, size, window, patience, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)
         self.socket.setblocking(False)
         self.host = host
@@ -144,9 +146,10 @@ class Echo:
         return {name: getattr(self, name) for name in names}
 
 
-def udp_echo(host, count, size, window=8, patience=5, timeout=60, stream=1):
-    """Exchange `count` datagrams and count what came back, each byte checked."""
-    echo = Echo(host, stream, size, window, patience)
+def udp_echo(host, count, size, window=8, patience=5, timeout=60, stream=1, source=None):
+    """Exchange `count` datagrams, from a certain address if one is given, and count what came
+    back, each byte checked."""
+    echo = Echo(host, stream, size, window, patience, source)
     began = time.monotonic()
     try:
         while time.monotonic() < began + timeout:
@@ -179,9 +182,9 @@ class Load(threading.Thread):
 loads = {}
 
 
-def load_start(name, host, size=1000, window=8, patience=1, stream=100):
+def load_start(name, host, size=1000, window=8, patience=1, stream=100, source=None):
     """Start a load under a name."""
-    loads[name] = Load(Echo(host, stream, size, window, patience))
+    loads[name] = Load(Echo(host, stream, size, window, patience, source))
     loads[name].start()
 
 
@@ -198,7 +201,15 @@ def load_stop(name):
     return load.echo.result()
 
 
+def resolve(name, v6=False):
+    """The addresses of a name, as programs get them from the C library."""
+    family = socket.AF_INET6 if v6 else socket.AF_INET
+    found = socket.getaddrinfo(name, None, family, socket.SOCK_DGRAM)
+    return sorted({entry[4][0] for entry in found})
+
+
 FUNCTIONS = {
+    "resolve": resolve,
     "tcp_download": tcp_download,
     "tcp_upload": tcp_upload,
     "udp_echo": udp_echo,

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What ModemManager complained about, and which of its complaints are explained."""
+
+import re
+
+# A line of ModemManager's log begins with its level; GLib's own messages go through it too.
+COMPLAINT = re.compile(r"<(?:wrn|err)>|\b(?:CRITICAL|WARNING) \*\*|assertion .* failed")
+# What tells the story of a scenario, besides complaints.
+NOTABLE = re.compile(
+    r"<msg>|state changed|is now |registration state|connection #|call end reason|"
+    r"Terminat|starting|shut down"
+)
+
+# Complaints that are no fault of the link, each with the reason for it.
+EXPLAINED: tuple[tuple[str, str], ...] = ()
+
+
+def complaints(log: str) -> list[str]:
+    """The warnings and errors in a log."""
+    return [line.strip() for line in log.splitlines() if COMPLAINT.search(line)]
+
+
+def reason(line: str, expected: tuple[tuple[str, str], ...] = ()) -> str | None:
+    """Why a complaint is harmless, or None if nobody knows."""
+    for pattern, why in (*EXPLAINED, *expected):
+        if re.search(pattern, line):
+            return why
+    return None
+
+
+def unexplained(log: str, expected: tuple[tuple[str, str], ...] = ()) -> list[str]:
+    """The complaints that neither EXPLAINED nor the scenario knows."""
+    return [line for line in complaints(log) if reason(line, expected) is None]
+
+
+def notable(log: str) -> list[str]:
+    """The lines to keep of a log that nobody needs in full."""
+    return [
+        line.strip() for line in log.splitlines() if COMPLAINT.search(line) or NOTABLE.search(line)
+    ]
