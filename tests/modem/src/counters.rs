@@ -88,6 +88,8 @@ counters! {
         not_ip,
         /// Linux' driver did not ack a change of the power line in time.
         ap_ack_timeout,
+        /// SMD states, positions and packets of Linux that make no sense.
+        smd_bad,
     }
     facts {
         /// Acks of Linux, for whatever.
@@ -126,8 +128,16 @@ counters! {
         smsm_irqs,
         /// Doorbells of Linux' SMSM.
         smsm_doorbells,
-        /// Doorbells of Linux' SMD; nobody answers them.
+        /// Doorbells of Linux' SMD.
         smd_doorbells,
+        /// Interrupts of SMD.
+        smd_irqs,
+        /// SMD packets from Linux.
+        smd_packets_in,
+        /// SMD packets to Linux.
+        smd_packets_out,
+        /// SMD packets to Linux that were dropped: nobody had the channel open, or took them.
+        smd_undelivered,
         /// Doorbells of mailboxes that the modem does not have.
         other_doorbells,
         /// Writes of the TX pipe's doorbell register.

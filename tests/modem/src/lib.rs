@@ -10,6 +10,7 @@
 //! - [`worker`]: timers and the network; [`control`]: commands
 //! - [`modem`]: puts everything below together
 //! - [`bam`], [`tcsr`], [`apcs`], [`smem`], [`smsm`]: the hardware
+//! - [`smd`]: the channel of packets that QMI goes through
 //! - [`power`]: the power handshake, pure; [`dmux`]: frames and channels
 //! - [`net`]: addresses and the TUN device
 //! - [`register`], [`dma`], [`counters`]: what the above are made of
@@ -28,6 +29,7 @@ pub mod power;
 pub mod register;
 pub mod server;
 pub mod shared;
+pub mod smd;
 pub mod smem;
 pub mod smsm;
 pub mod tcsr;

@@ -2,7 +2,8 @@
 //! Shared memory (SMEM) with the heap layout, version 11, as the boot loader
 //! of a phone leaves it. Source of the layout: drivers/soc/qcom/smem.c.
 //!
-//! Both sides have it mapped, so every access here is a single atomic one.
+//! Both sides have it mapped: words and bytes are accessed by single atomic
+//! accesses, longer things copied as volatile memory.
 
 use std::fs::File;
 use std::os::fd::{
@@ -99,6 +100,44 @@ impl Smem {
                 .map
                 .as_volatile_slice()
                 .store(value, at, Ordering::SeqCst);
+        }
+    }
+
+    /// Reads the byte at an offset; 0 outside.
+    #[must_use]
+    pub fn load_byte(&self, offset: u64) -> u8 {
+        usize::try_from(offset)
+            .ok()
+            .and_then(|at| self.map.as_volatile_slice().load(at, Ordering::SeqCst).ok())
+            .unwrap_or(0)
+    }
+
+    /// Writes the byte at an offset, and no other; nothing outside.
+    pub fn store_byte(&self, offset: u64, value: u8) {
+        if let Ok(at) = usize::try_from(offset) {
+            // Fails only outside of the memory.
+            let _ = self
+                .map
+                .as_volatile_slice()
+                .store(value, at, Ordering::SeqCst);
+        }
+    }
+
+    /// Copies bytes out, from an offset on; as many as there are. Not atomic:
+    /// what the guest changes meanwhile may come half old and half new.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) {
+        if let Ok(at) = usize::try_from(offset) {
+            // Fails only outside of the memory.
+            let _ = self.map.as_volatile_slice().read(bytes, at);
+        }
+    }
+
+    /// Copies bytes in, from an offset on; as many as there is room for. Not
+    /// atomic; a store after it makes it known.
+    pub fn write(&self, offset: u64, bytes: &[u8]) {
+        if let Ok(at) = usize::try_from(offset) {
+            // Fails only outside of the memory.
+            let _ = self.map.as_volatile_slice().write(bytes, at);
         }
     }
 
@@ -204,6 +243,10 @@ mod tests {
         for offset in [SIZE, SIZE - 3, u64::MAX, 1] {
             smem.store(offset, 1);
             let _ = smem.load(offset);
+            smem.write(offset, &[1; 5]);
+            smem.read(offset, &mut [0; 5]);
         }
+        smem.store_byte(SIZE, 1);
+        assert_eq!(smem.load_byte(SIZE), 0);
     }
 }
