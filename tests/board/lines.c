@@ -21,6 +21,7 @@ enum board_line {
 	LINE_BAM,
 	LINE_SMSM,
 	LINE_SMD,
+	LINE_MSS,
 	LINE_COUNT
 };
 
@@ -29,6 +30,7 @@ static const char * const board_line_names[LINE_COUNT] = {
 	[LINE_BAM] = "board-bam",
 	[LINE_SMSM] = "board-smsm",
 	[LINE_SMD] = "board-smd",
+	[LINE_MSS] = "board-mss",
 };
 
 struct board_vector {

@@ -13,6 +13,7 @@
 #include <linux/of.h>
 #include <linux/of_platform.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/sizes.h>
 
 #include "board.h"
@@ -143,7 +144,29 @@ static struct pci_driver board_driver = {
 	.probe = board_probe,
 	.remove = board_remove,
 };
-module_pci_driver(board_driver);
+
+static int __init board_init(void)
+{
+	int ret;
+
+	/* The overlay has a device for it. */
+	ret = platform_driver_register(&board_mss_driver);
+	if (ret)
+		return ret;
+
+	ret = pci_register_driver(&board_driver);
+	if (ret)
+		platform_driver_unregister(&board_mss_driver);
+	return ret;
+}
+module_init(board_init);
+
+static void __exit board_exit(void)
+{
+	pci_unregister_driver(&board_driver);
+	platform_driver_unregister(&board_mss_driver);
+}
+module_exit(board_exit);
 
 MODULE_AUTHOR("bam-dmux project");
 MODULE_DESCRIPTION("Board of the BAM-DMUX virtual phone");

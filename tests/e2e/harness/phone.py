@@ -163,6 +163,11 @@ class Phone:
             raise FailedError(f"in the guest, {name} {arguments}: {reply['error']}")
         return reply["result"]
 
+    def load_board(self) -> None:
+        """Insert the board's module, with those it needs; wait for the modem's remoteproc."""
+        running = "grep -qx running /sys/class/remoteproc/remoteproc0/state"
+        self.run(f"modprobe {paths.BOARD} && until {running}; do sleep 0.1; done", 30)
+
     def kill(self, why: str) -> None:
         """End QEMU at once; whoever waits for the guest gets BrokenError with the reason."""
         self._killed = self._killed or why

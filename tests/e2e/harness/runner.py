@@ -75,7 +75,7 @@ class Runner:
         try:
             began = time.monotonic()
             phone.wait_ready()
-            phone.run(f"insmod /modules/{paths.BOARD}.ko", 30)
+            phone.load_board()
             judge.forget_leaks(phone)
             self.report.comment(
                 f"phone {number} (worker {worker}) ready after {time.monotonic() - began:.1f} s"

@@ -23,7 +23,7 @@ def prepare(phone: Phone, driver: str, results: Path) -> None:
     """What a user would type first; tells on the terminal how it went."""
     try:
         phone.wait_ready()
-        phone.run(f"insmod /modules/{paths.BOARD}.ko", 30)
+        phone.load_board()
         ctx = Context(phone, driver, results / "shell.log")
         ctx.load()
         ctx.open_modem(ALL_CHANNELS)
