@@ -126,7 +126,7 @@ def run(kernel: str, driver: str, results: Path, initrd: Path) -> bool:
     try:
         phone.wait_ready()
         print(f"  ready after {time.monotonic() - began:.1f} s", flush=True)
-        phone.run(f"insmod /modules/{paths.BOARD}.ko", 30)
+        phone.load_board()
         ctx = Context(phone, driver, results / "demo.log")
         good = tour(ctx)
         judge.modem_faults(ctx)
