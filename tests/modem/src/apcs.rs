@@ -10,24 +10,34 @@ const IPC: u64 = 8;
 const SMD_BIT: u32 = 12;
 const SMSM_BIT: u32 = 13;
 
-/// Counts the doorbells of a write. True if SMSM's is among them.
-///
-/// Limitations: SMD's doorbell has no peer; it is only counted.
-pub fn rings_smsm(offset: u64, data: &[u8], counters: &mut Counters) -> bool {
+/// What a write rings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Doorbells {
+    /// SMSM's doorbell.
+    pub smsm: bool,
+    /// SMD's doorbell.
+    pub smd: bool,
+}
+
+/// Counts the doorbells of a write and says which they are.
+pub fn rung(offset: u64, data: &[u8], counters: &mut Counters) -> Doorbells {
     if offset != IPC {
         counters.unmapped_access += 1;
-        return false;
+        return Doorbells::default();
     }
     let Ok(bytes) = <[u8; 4]>::try_from(data) else {
         counters.bad_access += 1;
-        return false;
+        return Doorbells::default();
     };
     let bits = u32::from_le_bytes(bytes);
-    let smsm = bits & 1 << SMSM_BIT != 0;
-    counters.smsm_doorbells += u64::from(smsm);
-    counters.smd_doorbells += u64::from(bits & 1 << SMD_BIT != 0);
+    let doorbells = Doorbells {
+        smsm: bits & 1 << SMSM_BIT != 0,
+        smd: bits & 1 << SMD_BIT != 0,
+    };
+    counters.smsm_doorbells += u64::from(doorbells.smsm);
+    counters.smd_doorbells += u64::from(doorbells.smd);
     counters.other_doorbells += u64::from(bits & !(1 << SMSM_BIT | 1 << SMD_BIT) != 0);
-    smsm
+    doorbells
 }
 
 #[cfg(test)]
@@ -38,10 +48,14 @@ mod tests {
     #[test]
     fn bits() {
         let mut counters = Counters::default();
-        assert!(rings_smsm(8, &(1u32 << 13).to_le_bytes(), &mut counters));
-        assert!(!rings_smsm(8, &(1u32 << 12).to_le_bytes(), &mut counters));
-        assert!(rings_smsm(8, &(3u32 << 12).to_le_bytes(), &mut counters));
-        assert!(!rings_smsm(8, &1u32.to_le_bytes(), &mut counters));
+        let mut ring = |bits: u32| {
+            let rung = rung(8, &bits.to_le_bytes(), &mut counters);
+            (rung.smsm, rung.smd)
+        };
+        assert_eq!(ring(1 << 13), (true, false));
+        assert_eq!(ring(1 << 12), (false, true));
+        assert_eq!(ring(3 << 12), (true, true));
+        assert_eq!(ring(1), (false, false));
         assert_eq!(counters.smsm_doorbells, 2);
         assert_eq!(counters.smd_doorbells, 2);
         assert_eq!(counters.other_doorbells, 1);
@@ -51,8 +65,9 @@ mod tests {
     #[test]
     fn odd_accesses() {
         let mut counters = Counters::default();
-        assert!(!rings_smsm(0, &[0xff; 4], &mut counters));
-        assert!(!rings_smsm(8, &[0xff; 2], &mut counters));
+        let nothing = Doorbells::default();
+        assert_eq!(rung(0, &[0xff; 4], &mut counters), nothing);
+        assert_eq!(rung(8, &[0xff; 2], &mut counters), nothing);
         assert_eq!((counters.unmapped_access, counters.bad_access), (1, 1));
     }
 }

@@ -3,6 +3,7 @@
 //! A scenario file holds the same requests, line by line.
 
 mod command;
+mod hex;
 
 use std::io::{
     self,

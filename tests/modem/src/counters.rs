@@ -176,6 +176,14 @@ counters! {
         downlink_queue_full,
         /// Packets from the network for a channel that is not open.
         downlink_channel_closed,
+        /// Packets of Linux stopped by the gate: no call of their family on the channel.
+        uplink_no_call,
+        /// Packets of Linux stopped by the gate: not from the call's address.
+        uplink_wrong_source,
+        /// Packets of Linux stopped by the gate: multicast, broadcast or link-local.
+        uplink_link_local,
+        /// Packets from the network stopped by the gate: no call of their family on the channel.
+        downlink_no_call,
         /// Packets from the network that are for no channel.
         downlink_unroutable,
         /// Frames altered on request.
@@ -184,6 +192,8 @@ counters! {
         echoed,
         /// Recorded frames dropped because the record was full.
         record_full,
+        /// Interrupts that report a crash of the modem's processor.
+        mss_irqs,
         /// Commands that the backend could not carry out.
         backend_errors,
     }

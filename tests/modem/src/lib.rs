@@ -9,9 +9,10 @@
 //! - [`server`], [`pci`], [`msix`]: the PCI device that QEMU talks to
 //! - [`worker`]: timers and the network; [`control`]: commands
 //! - [`modem`]: puts everything below together
-//! - [`bam`], [`tcsr`], [`apcs`], [`smem`], [`smsm`]: the hardware
+//! - [`bam`], [`tcsr`], [`apcs`], [`mss`], [`smem`], [`smsm`]: the hardware
 //! - [`smd`]: the channel of packets that QMI goes through
 //! - [`power`]: the power handshake, pure; [`dmux`]: frames and channels
+//! - [`gate`]: which packets pass while which calls are up
 //! - [`net`]: addresses and the TUN device
 //! - [`register`], [`dma`], [`counters`]: what the above are made of
 
@@ -21,8 +22,10 @@ pub mod control;
 pub mod counters;
 pub mod dma;
 pub mod dmux;
+pub mod gate;
 pub mod modem;
 pub mod msix;
+pub mod mss;
 pub mod net;
 pub mod pci;
 pub mod power;

@@ -67,6 +67,12 @@ struct Args {
     /// Wait so many ms for Linux' ack of a power change
     #[arg(long, default_value_t = 1000)]
     ack_timeout: u64,
+    /// Let packets pass a channel only while a call of their family is up
+    #[arg(long)]
+    gate: bool,
+    /// Longest packet of a call, in bytes, as QMI tells it
+    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u32).range(68..=2040))]
+    mtu: u32,
     /// Wait so many seconds for QEMU
     #[arg(long, default_value_t = 120)]
     connect_timeout: u64,
@@ -107,6 +113,8 @@ fn run(args: &Args) -> Result<()> {
             idle: Some(Duration::from_millis(args.idle)),
             ack: Duration::from_millis(args.ack_timeout),
         },
+        gate: args.gate,
+        mtu: args.mtu,
     };
     let shared = Arc::new(Shared::new(Modem::new(options, network)?)?);
     let listener = bind(&args.socket)?;
@@ -173,12 +181,9 @@ fn finish(args: &Args, shared: &Shared) -> Result<()> {
         // It may have been removed by somebody else.
         let _ = std::fs::remove_file(path);
     }
-    let counters = shared.with(|modem| modem.counters.clone());
-    for (name, count) in counters
-        .violations()
-        .into_iter()
-        .filter(|&(_, count)| count > 0)
-    {
+    let (violations, counters) =
+        shared.with(|modem| (modem.counters.violations(), modem.all_counters()));
+    for (name, count) in violations.into_iter().filter(|&(_, count)| count > 0) {
         tracing::warn!("{name}: {count}");
     }
     if let Some(path) = &args.report {

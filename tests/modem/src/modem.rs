@@ -6,10 +6,13 @@
 //! nothing in here waits.
 
 mod boot;
+mod calls;
 mod commands;
 mod events;
+mod life;
 mod link;
 mod mmio;
+mod port;
 
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ use crate::dmux::channels::{
 };
 use crate::dmux::downlink::Downlink;
 use crate::msix::Msix;
+use crate::mss::Mss;
 use crate::pci::Config;
 use crate::power::{
     Power,
@@ -39,6 +43,7 @@ pub use boot::{
     Boot,
     ParseBootError, //
 };
+pub use calls::CallStatus;
 pub use commands::{
     Edge,
     Refused,
@@ -72,6 +77,10 @@ pub struct Options {
     pub boot: Boot,
     /// Times of the handshake.
     pub times: Times,
+    /// Whether packets pass only while there is a call.
+    pub gate: bool,
+    /// Longest packet of a call, in bytes.
+    pub mtu: u32,
 }
 
 /// Ways in which the modem misbehaves or helps, on request.
@@ -101,7 +110,9 @@ pub struct Modem {
     smem: Smem,
     smsm: Smsm,
     tcsr: Tcsr,
+    mss: Mss,
     bam: Bam,
+    port: port::Port,
     power: Power,
     channels: Channels,
     downlink: Downlink,
@@ -125,6 +136,8 @@ impl Modem {
         network: Option<Box<dyn Network>>,
     ) -> Result<Self, crate::smem::Error> {
         let smem = Smem::new()?;
+        smem.format();
+        let port = port::Port::new(&smem, options.gate);
         let power = Power::new(options.times, Bits::default());
         let mut channel_plan = Set::default();
         for &channel in &options.channels {
@@ -142,7 +155,9 @@ impl Modem {
             smem,
             smsm: Smsm::default(),
             tcsr: Tcsr::default(),
+            mss: Mss::default(),
             bam: Bam::new(&V1_7_0, PIPES),
+            port,
             power,
             channels: Channels::default(),
             downlink: Downlink::default(),
@@ -180,7 +195,9 @@ impl Modem {
     fn rebuild(&mut self) {
         self.smem.format();
         self.smsm = Smsm::create(&self.smem);
+        self.rebuild_port();
         self.tcsr = Tcsr::default();
+        self.mss = Mss::default();
         self.bam = Bam::new(&V1_7_0, PIPES);
         self.config = Config::new();
         let acks = self.power.acks();

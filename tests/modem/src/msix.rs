@@ -14,8 +14,10 @@ pub enum Line {
     Bam = 0,
     /// SMSM: a state word of the modem has changed.
     Smsm = 1,
-    /// SMD; not used yet.
+    /// SMD: a state has changed, or packets have come or gone.
     Smd = 2,
+    /// The modem's processor has crashed.
+    Mss = 3,
 }
 
 /// The vectors that the VMM has connected.

@@ -12,6 +12,8 @@
 //! dropped.
 
 pub mod layout;
+#[cfg(test)]
+pub(crate) mod linux;
 
 use std::collections::VecDeque;
 

@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
+use bam_dmux_qmi::{
+    CallEnd,
+    Registration, //
+};
 use serde::Deserialize;
 use serde_json::{
     json,
     Value, //
 };
 
+use super::hex;
 use crate::dmux::downlink::{
     Corruption,
     Field, //
@@ -89,6 +94,8 @@ pub enum Command {
     Crash {
         #[serde(default)]
         bam_off: bool,
+        #[serde(default)]
+        irq: bool,
     },
     Restart {
         #[serde(default)]
@@ -103,6 +110,40 @@ pub enum Command {
         on: bool,
     },
     Recorded,
+    Gate {
+        on: bool,
+    },
+    Qmi,
+    RefuseCalls {
+        #[serde(default = "one")]
+        count: u32,
+        #[serde(default = "refused")]
+        reason: u16,
+        #[serde(default = "of_3gpp")]
+        verbose_type: u16,
+        #[serde(default = "not_subscribed")]
+        verbose_reason: i16,
+    },
+    DropCall {
+        #[serde(default)]
+        channel: Option<u8>,
+        #[serde(default = "released")]
+        reason: u16,
+        #[serde(default = "of_3gpp")]
+        verbose_type: u16,
+        #[serde(default = "deactivated")]
+        verbose_reason: i16,
+    },
+    Registration {
+        state: Registration,
+    },
+    Signal {
+        dbm: i16,
+    },
+    Mute {
+        #[serde(default = "one")]
+        count: u32,
+    },
     Wait {
         event: String,
         timeout_ms: u64,
@@ -142,6 +183,31 @@ fn one_long() -> u64 {
     1
 }
 
+/// Call end reason: unspecified.
+fn refused() -> u16 {
+    1
+}
+
+/// Call end reason: normal release.
+fn released() -> u16 {
+    5
+}
+
+/// Type of the verbose call end reason: one of 3GPP's.
+fn of_3gpp() -> u16 {
+    6
+}
+
+/// 3GPP's reason: requested service option not subscribed.
+fn not_subscribed() -> i16 {
+    33
+}
+
+/// 3GPP's reason: regular deactivation.
+fn deactivated() -> i16 {
+    36
+}
+
 impl Command {
     /// Carries the request out; the result is JSON, an error is words.
     ///
@@ -150,11 +216,28 @@ impl Command {
     pub fn run(self, shared: &Shared) -> Result<Value, String> {
         match self {
             Self::Status => to_json(shared.with(|m| m.status())),
-            Self::Counters => to_json(shared.with(|m| m.counters.clone())),
+            Self::Counters => to_json(shared.with(|m| m.all_counters())),
+            Self::Qmi => to_json(shared.with(|m| m.call_status())),
+            Self::DropCall {
+                channel,
+                reason,
+                verbose_type,
+                verbose_reason,
+            } => {
+                let end = CallEnd {
+                    reason,
+                    verbose_type,
+                    verbose_reason,
+                };
+                let dropped = shared.with(|m| m.drop_calls(channel, end));
+                dropped
+                    .map(|dropped| json!({"dropped": dropped}))
+                    .map_err(|error| error.to_string())
+            }
             Self::Events => to_json(shared.with(|m| m.events.counts().clone())),
             Self::Recorded => {
                 let frames = shared.with(Modem::take_recorded);
-                to_json(frames.iter().map(|f| to_hex(f)).collect::<Vec<_>>())
+                to_json(frames.iter().map(|f| hex::encode(f)).collect::<Vec<_>>())
             }
             Self::Wait {
                 event,
@@ -175,8 +258,12 @@ impl Command {
             Self::Open { channels } => shared.with(|m| m.open(&channels)).map_err(words),
             Self::Close { channels } => shared.with(|m| m.close(&channels)).map_err(words),
             Self::Power { on, force } => shared.with(|m| m.force_power(on, force)).map_err(words),
+            Self::Registration { state } => {
+                shared.with(|m| m.set_registration(state)).map_err(words)
+            }
+            Self::Signal { dbm } => shared.with(|m| m.set_signal(dbm)).map_err(words),
             Self::Inject { hex, repeat } => {
-                let bytes = from_hex(&hex)?;
+                let bytes = hex::decode(&hex)?;
                 shared.with(|m| m.inject(&bytes, repeat)).map_err(words)
             }
             Self::Data {
@@ -184,7 +271,7 @@ impl Command {
                 hex,
                 repeat,
             } => {
-                let bytes = from_hex(&hex)?;
+                let bytes = hex::decode(&hex)?;
                 shared
                     .with(|m| m.send_data(channel, &bytes, repeat))
                     .map_err(words)
@@ -231,12 +318,32 @@ impl Command {
                 count,
             }),
             Self::HoldTx { on } => m.hold_tx(on),
-            Self::Crash { bam_off } => m.crash(bam_off),
+            Self::Crash { bam_off, irq } => {
+                m.crash(bam_off);
+                if irq {
+                    m.report_crash();
+                }
+            }
             Self::Restart { smsm, delay_ms } => {
                 m.restart(smsm == Smsm::Zero, delay_ms.map(Duration::from_millis));
             }
             Self::Echo { on } => m.set_echo(on),
             Self::Record { on } => m.set_record(on),
+            Self::Gate { on } => m.set_gate(on),
+            Self::Mute { count } => m.mute(count),
+            Self::RefuseCalls {
+                count,
+                reason,
+                verbose_type,
+                verbose_reason,
+            } => {
+                let end = CallEnd {
+                    reason,
+                    verbose_type,
+                    verbose_reason,
+                };
+                m.refuse_calls(count, end);
+            }
             // The rest is in run() and act().
             _ => {}
         });
@@ -261,44 +368,4 @@ fn wait(
 
 fn to_json(value: impl serde::Serialize) -> Result<Value, String> {
     serde_json::to_value(value).map_err(|error| error.to_string())
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-fn from_hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect();
-    match digits {
-        Some(digits) if digits.len() % 2 == 0 => Ok(digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()),
-        _ => Err("\"hex\" must be pairs of hexadecimal digits".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Hexadecimal goes both ways; spaces are allowed, halves are not.
-    #[test]
-    fn hex() {
-        assert_eq!(from_hex("fc33 0001").unwrap(), [0xfc, 0x33, 0, 1]);
-        assert_eq!(to_hex(&[0xfc, 0x0a]), "fc0a");
-        assert!(from_hex("abc").is_err() && from_hex("zz").is_err());
-    }
 }

@@ -16,6 +16,8 @@ fn shared() -> Arc<Shared> {
         channels: vec![0],
         boot: Boot::Manual,
         times: Times::default(),
+        gate: false,
+        mtu: 1500,
     };
     Arc::new(Shared::new(Modem::new(options, None).unwrap()).unwrap())
 }
@@ -44,6 +46,19 @@ fn manual_has_all_counters() {
     for (name, meaning) in crate::counters::Counters::meanings() {
         let row = format!("| `{name}` |{meaning} |");
         assert!(manual.contains(&row), "the manual lacks: {row}");
+    }
+}
+
+/// The manual has a row for each counter of the QMI side, too.
+#[test]
+fn manual_has_all_counters_of_qmi() {
+    let manual = include_str!("../../README.md");
+    let reply = answer(&shared(), r#"{"cmd":"counters"}"#);
+    let all = reply["result"].as_object().unwrap();
+    let qmi: Vec<_> = all.keys().filter(|name| name.starts_with("qmi_")).collect();
+    assert!(qmi.len() > 10, "{qmi:?}");
+    for name in qmi {
+        assert!(manual.contains(&format!("| `{name}` | ")), "{name}");
     }
 }
 

@@ -122,6 +122,7 @@ impl Modem {
             self.boot.due = None;
             self.boot.started = true;
             self.announce();
+            self.offer_port();
         }
     }
 

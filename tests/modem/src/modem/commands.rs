@@ -20,10 +20,12 @@ use crate::dmux::channels::{
 };
 use crate::dmux::downlink::Corruption;
 use crate::dmux::frame::DATA;
+use crate::mss::Life;
 use crate::power::{
     AckMode,
     Input, //
 };
+use crate::smd::State;
 use crate::smsm::Bits;
 
 /// Shortest idle time. With its interrupt served, Linux still has to take the
@@ -102,6 +104,12 @@ pub struct Status {
     pub rx_running: bool,
     /// Whether the TX pipe has transfers that the modem has not taken.
     pub tx_pending: bool,
+    /// The modem's end of the control port: closed, opening, opened.
+    pub smd: State,
+    /// Whether packets need a call.
+    pub gate: bool,
+    /// The modem's processor: running, stopped, crashed.
+    pub mss: Life,
     /// Violations of the protocol so far, by counter.
     pub violations: serde_json::Map<String, serde_json::Value>,
 }
@@ -130,6 +138,9 @@ impl Modem {
             tx_running: self.bam.runs(super::TX_PIPE),
             rx_running: self.bam.runs(super::RX_PIPE),
             tx_pending: self.bam.has_descriptor(super::TX_PIPE),
+            smd: self.port.smd.state(),
+            gate: self.port.gate.on,
+            mss: self.mss.life(),
             violations: violations
                 .filter(|&(_, count)| count > 0)
                 .map(|(name, count)| (name.to_owned(), count.into()))
@@ -140,10 +151,11 @@ impl Modem {
     /// Starts all counters again from 0.
     pub fn reset_counters(&mut self) {
         self.counters = Counters::default();
+        self.port.counted = self.port.qmi.counters();
         self.complaints = 0;
     }
 
-    fn check_channels(&self, channels: &[u8]) -> Result<(), Refused> {
+    pub(super) fn check_channels(&self, channels: &[u8]) -> Result<(), Refused> {
         if self.faults.crashed {
             return Err(Refused::Crashed);
         }
@@ -326,38 +338,5 @@ impl Modem {
     /// Takes the transfers that have been kept.
     pub fn take_recorded(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.record)
-    }
-
-    /// Stops the modem mid-way: lines frozen, pipes standing still. With
-    /// `bam_off` the BAM loses power, too.
-    pub fn crash(&mut self, bam_off: bool) {
-        self.step(Input::Crash);
-        self.faults.crashed = true;
-        if bam_off {
-            self.bam.set_power(false);
-        }
-        self.events.push("crash");
-    }
-
-    /// A new firmware: no power, all channels closed, queue empty, nothing
-    /// misbehaves. The ack line keeps its level unless `zero`. It starts after
-    /// `delay`, or on command.
-    pub fn restart(&mut self, zero: bool, delay: Option<Duration>) {
-        self.faults = super::Faults::default();
-        self.record.clear();
-        self.set_acks(AckMode::Normal);
-        self.power.times = self.options.times;
-        self.boot.renew(Boot::Manual, self.now);
-        self.channels = crate::dmux::channels::Channels::default();
-        self.downlink.clear();
-        self.bam.set_power(false);
-        let ack = self.smsm.modem(&self.smem).ack && !zero;
-        self.set_bits(Bits { power: false, ack });
-        let bits = self.smsm.apps(&self.smem);
-        self.step(Input::Restart(bits));
-        self.events.push("restart");
-        if let Some(delay) = delay {
-            self.boot_after(delay);
-        }
     }
 }

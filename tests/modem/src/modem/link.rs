@@ -151,20 +151,7 @@ impl Modem {
             }
         }
         match accept(transfer, &mut self.channels, &mut self.counters) {
-            Frame::Data(channel, packet) => {
-                if self.faults.echo {
-                    self.counters.echoed += 1;
-                    self.downlink
-                        .frame(DATA, channel, packet, &mut self.counters);
-                    self.give_downlink();
-                } else if !self
-                    .network
-                    .as_mut()
-                    .is_some_and(|n| n.deliver(channel, packet))
-                {
-                    self.counters.uplink_undelivered += 1;
-                }
-            }
+            Frame::Data(channel, packet) => self.uplink_packet(channel, packet),
             Frame::Opened(channel) => self.events.push(&format!("host-open:{channel}")),
             Frame::Closed(channel) => self.events.push(&format!("host-close:{channel}")),
             Frame::Rejected => {
@@ -175,6 +162,25 @@ impl Modem {
                 ));
             }
         }
+    }
+
+    fn uplink_packet(&mut self, channel: u8, packet: &[u8]) {
+        if !self.admit_uplink(channel, packet) {
+            self.port.links.uplink(channel, packet.len(), false);
+            return;
+        }
+        let taken = if self.faults.echo {
+            self.counters.echoed += 1;
+            self.downlink
+                .frame(DATA, channel, packet, &mut self.counters);
+            self.give_downlink();
+            true
+        } else {
+            let network = self.network.as_mut();
+            network.is_some_and(|n| n.deliver(channel, packet))
+        };
+        self.counters.uplink_undelivered += u64::from(!taken);
+        self.port.links.uplink(channel, packet.len(), taken);
     }
 
     /// Gives Linux what waits, as far as there are descriptors. Frames flow
@@ -190,10 +196,10 @@ impl Modem {
         }
         while let Some(bytes) = self.downlink.front() {
             let len = bytes.len() as u64;
-            match self
+            let produced = self
                 .bam
-                .produce(RX_PIPE, &self.memory, bytes, &mut self.counters)
-            {
+                .produce(RX_PIPE, &self.memory, bytes, &mut self.counters);
+            match produced {
                 Produced::NoDescriptor => {
                     self.downlink.starve(&mut self.counters);
                     break;
@@ -201,6 +207,8 @@ impl Modem {
                 Produced::Truncated => self.counters.downlink_truncated += 1,
                 Produced::Done | Produced::Lost => {}
             }
+            let intact = matches!(produced, Produced::Done);
+            self.port.links.downlink(bytes, intact);
             self.counters.downlink_frames += 1;
             self.counters.downlink_bytes += len;
             self.downlink.pop();
@@ -215,6 +223,11 @@ impl Modem {
         };
         if !self.channels.host.contains(channel) || !self.channels.modem.contains(channel) {
             self.counters.downlink_channel_closed += 1;
+            self.port.links.downlink_dropped(channel);
+            return;
+        }
+        if !self.admit_downlink(channel, packet) {
+            self.port.links.downlink_dropped(channel);
             return;
         }
         self.downlink

@@ -10,6 +10,7 @@ use crate::bam::Event;
 use crate::power::Input;
 use crate::{
     apcs,
+    mss,
     tcsr, //
 };
 
@@ -17,6 +18,7 @@ const APCS: u64 = 0x2_0000;
 const TCSR: u64 = 0x4_0000;
 const TEST: u64 = 0x6_0000;
 const TEST_SIZE: u64 = 0x10;
+const MSS: u64 = 0x7_0000;
 
 /// First test register: reads as "DMUX".
 const TEST_ID: u32 = u32::from_le_bytes(*b"DMUX");
@@ -29,6 +31,7 @@ enum Space {
     /// 0: an identification, 4: a word to write and read back, 8: fires the
     /// vector whose number is written.
     Test(u64),
+    Mss(u64),
     Nothing,
 }
 
@@ -43,6 +46,8 @@ impl Modem {
             Space::Tcsr(at)
         } else if let Some(at) = within(TEST, TEST_SIZE) {
             Space::Test(at)
+        } else if let Some(at) = within(MSS, mss::SIZE) {
+            Space::Mss(at)
         } else {
             Space::Nothing
         }
@@ -68,6 +73,7 @@ impl Modem {
                 let bytes = value.to_le_bytes();
                 data.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
             }
+            Space::Mss(at) => self.mss.read(at, data, &mut self.counters),
             Space::Nothing => {
                 self.counters.unmapped_access += 1;
                 data.fill(0);
@@ -85,11 +91,15 @@ impl Modem {
                 self.bam_event(event);
             }
             Space::Apcs(at) => {
-                if apcs::rings_smsm(at, data, &mut self.counters) {
+                let rung = apcs::rung(at, data, &mut self.counters);
+                if rung.smsm {
                     self.check_boot();
                     let bits = self.smsm.apps(&self.smem);
                     self.counters.acks_seen += u64::from(bits.ack != self.power.apps().ack);
                     self.step(Input::Apps(bits));
+                }
+                if rung.smd {
+                    self.run_port();
                 }
             }
             Space::Tcsr(at) => self.tcsr.write(at, data, &mut self.counters),
@@ -103,6 +113,7 @@ impl Modem {
                     _ => {}
                 }
             }
+            Space::Mss(at) => self.mss_write(at, data),
             Space::Nothing => self.counters.unmapped_access += 1,
         }
     }

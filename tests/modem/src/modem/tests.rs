@@ -2,6 +2,7 @@
 //! The whole modem against a guest that does what the kernel's drivers do.
 
 mod guest;
+mod port;
 
 use std::time::Duration;
 

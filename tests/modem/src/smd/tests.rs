@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The modem's end against Linux' end, and against memory full of nonsense.
 
-mod linux;
-
 use proptest::prelude::*;
 
+use super::linux::Linux;
 use super::*;
 use crate::smem::SIZE;
-use linux::Linux;
 
 /// Both ends, with the interrupts and doorbells between them.
 struct Rig {

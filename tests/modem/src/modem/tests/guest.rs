@@ -26,6 +26,8 @@ fn options() -> Options {
         channels: vec![0, 3],
         boot: Boot::Manual,
         times: Times::default(),
+        gate: false,
+        mtu: 1500,
     }
 }
 

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Linux' end of the channel, reduced to what `drivers/rpmsg/qcom_smd.c` does
+//! Linux' end of the channel, for the tests, reduced to what `drivers/rpmsg/qcom_smd.c` does
 //! with the memory. It finds everything by itself, from SMEM's header on.
 
-use super::super::layout::{
+use super::layout::{
     Fifo,
     FIFO, //
 };
-use super::super::*;
+use crate::smem::Smem;
 
 /// One edge of `qcom_smd` and its only channel, with a user of the port.
-pub(super) struct Linux {
+pub(crate) struct Linux {
     info: u64,
     fifo: u64,
-    pub(super) state: u32,
+    pub(crate) state: u32,
     /// The modem's state as of the last interrupt.
-    pub(super) remote: u32,
+    pub(crate) remote: u32,
     /// Whether there is a port.
-    pub(super) registered: bool,
+    pub(crate) registered: bool,
     pending: Option<u32>,
     /// Packets that the port has given to its user.
-    pub(super) inbox: Vec<Vec<u8>>,
+    pub(crate) inbox: Vec<Vec<u8>>,
     /// Packets are left in the FIFO, as by a client without memory.
-    pub(super) refuses: bool,
+    pub(crate) refuses: bool,
 }
 
 fn item(smem: &Smem, number: u64) -> Option<u64> {
@@ -31,7 +31,7 @@ fn item(smem: &Smem, number: u64) -> Option<u64> {
 
 impl Linux {
     /// The scan worker: takes the first entry of the table, if it is in use.
-    pub(super) fn scan(smem: &Smem) -> Option<Self> {
+    pub(crate) fn scan(smem: &Smem) -> Option<Self> {
         let table = item(smem, 13)?;
         let [cid, flags, references] = [20, 24, 28].map(|at| smem.load(table + at));
         if references == 0 || smem.load_byte(table) == 0 || flags & 0x2ff != 0x200 {
@@ -60,7 +60,7 @@ impl Linux {
     }
 
     /// `qcom_smd_channel_reset()`; to be followed by a doorbell.
-    pub(super) fn reset(&mut self, smem: &Smem) {
+    pub(crate) fn reset(&mut self, smem: &Smem) {
         smem.store(self.tx(0), 0);
         for flag in 4..10 {
             smem.store_byte(self.tx(flag), 0);
@@ -73,7 +73,7 @@ impl Linux {
     }
 
     /// `qcom_smd_channel_set_state()`; to be followed by a doorbell.
-    pub(super) fn set_state(&mut self, smem: &Smem, state: u32) {
+    pub(crate) fn set_state(&mut self, smem: &Smem, state: u32) {
         for flag in 4..7 {
             smem.store_byte(self.tx(flag), u8::from(state == 2));
         }
@@ -83,7 +83,7 @@ impl Linux {
     }
 
     /// The interrupt handler; true if it rings back.
-    pub(super) fn interrupt(&mut self, smem: &Smem) -> bool {
+    pub(crate) fn interrupt(&mut self, smem: &Smem) -> bool {
         self.remote = smem.load(self.rx(0));
         smem.store_byte(self.rx(10), 0);
         if self.state != 2 {
@@ -123,7 +123,7 @@ impl Linux {
 
     /// The state worker: whether it takes the port away, which ends in
     /// [`Linux::close`].
-    pub(super) fn work(&mut self, smem: &Smem) -> bool {
+    pub(crate) fn work(&mut self, smem: &Smem) -> bool {
         let remote = matches!(smem.load(self.rx(0)), 1 | 2);
         if self.state == 0 && remote {
             self.registered = true;
@@ -137,7 +137,7 @@ impl Linux {
 
     /// `__qcom_smd_send()` without waiting; to be followed by a doorbell.
     /// False if there is no room.
-    pub(super) fn send(&mut self, smem: &Smem, packet: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, smem: &Smem, packet: &[u8]) -> bool {
         let len = u32::try_from(packet.len()).unwrap();
         let (head, tail) = (smem.load(self.tx(0x10)), smem.load(self.tx(0x0c)));
         if Fifo::room(head, tail) < len + 20 {
@@ -151,7 +151,7 @@ impl Linux {
     }
 
     /// Puts bytes into the FIFO as they are.
-    pub(super) fn write(&mut self, smem: &Smem, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, smem: &Smem, bytes: &[u8]) {
         let head = smem.load(self.tx(0x10));
         for (&byte, at) in bytes.iter().zip(head..) {
             smem.store_byte(self.fifo + u64::from(Fifo::wrap(at)), byte);
@@ -161,12 +161,12 @@ impl Linux {
     }
 
     /// Claims to have written up to here, or anywhere.
-    pub(super) fn claim_head(&self, smem: &Smem, head: u32) {
+    pub(crate) fn claim_head(&self, smem: &Smem, head: u32) {
         smem.store(self.tx(0x10), head);
     }
 
     /// Claims to have read up to here, or anywhere.
-    pub(super) fn claim_tail(&self, smem: &Smem, tail: u32) {
+    pub(crate) fn claim_tail(&self, smem: &Smem, tail: u32) {
         smem.store(self.rx(0x0c), tail);
     }
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The modem's processor: crash, restart, and Linux' registers for both.
+
+use std::time::Duration;
+
+use super::{
+    Boot,
+    Faults,
+    Modem, //
+};
+use crate::dmux::channels::Channels;
+use crate::msix::Line;
+use crate::mss::{
+    Life,
+    Request, //
+};
+use crate::power::{
+    AckMode,
+    Input, //
+};
+use crate::smsm::Bits;
+
+impl Modem {
+    /// Linux writes to the processor's registers.
+    pub(super) fn mss_write(&mut self, offset: u64, data: &[u8]) {
+        match self.mss.write(offset, data, &mut self.counters) {
+            Some(Request::Stop) => {
+                self.freeze(Life::Stopped);
+                self.events.push("mss-stop");
+            }
+            Some(Request::Start) => {
+                if self.faults.crashed {
+                    self.renew(false, self.options.boot);
+                }
+                self.events.push("mss-start");
+            }
+            None => {}
+        }
+    }
+
+    fn freeze(&mut self, life: Life) {
+        self.step(Input::Crash);
+        self.faults.crashed = true;
+        self.mss.set_life(life);
+    }
+
+    /// Stops the modem mid-way: lines frozen, pipes standing still. With
+    /// `bam_off` the BAM loses power, too.
+    pub fn crash(&mut self, bam_off: bool) {
+        self.freeze(Life::Crashed);
+        if bam_off {
+            self.bam.set_power(false);
+        }
+        self.events.push("crash");
+    }
+
+    /// Tells Linux that the processor has crashed, as a watchdog does.
+    pub fn report_crash(&mut self) {
+        self.counters.mss_irqs += 1;
+        self.msix.fire(Line::Mss as u32);
+    }
+
+    /// A new firmware: no power, all channels closed, no calls, queues empty,
+    /// nothing misbehaves. The ack line keeps its level unless `zero`. It
+    /// starts after `delay`, or on command.
+    pub fn restart(&mut self, zero: bool, delay: Option<Duration>) {
+        self.renew(zero, Boot::Manual);
+        if let Some(delay) = delay {
+            self.boot_after(delay);
+        }
+    }
+
+    fn renew(&mut self, zero: bool, boot: Boot) {
+        self.faults = Faults::default();
+        self.mss.set_life(Life::Running);
+        self.record.clear();
+        self.set_acks(AckMode::Normal);
+        self.power.times = self.options.times;
+        self.boot.renew(boot, self.now);
+        self.channels = Channels::default();
+        self.downlink.clear();
+        self.bam.set_power(false);
+        let ack = self.smsm.modem(&self.smem).ack && !zero;
+        self.set_bits(Bits { power: false, ack });
+        let bits = self.smsm.apps(&self.smem);
+        self.step(Input::Restart(bits));
+        self.renew_port();
+        self.events.push("restart");
+    }
+}

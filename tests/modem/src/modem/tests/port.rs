@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The control port and what depends on it: calls, gate, processor.
+
+use super::*;
+use crate::mss::Life;
+use crate::smd::linux::Linux;
+use crate::smd::State;
+
+const SMD_DOORBELL: u32 = 1 << 12;
+const MSS_CONTROL: u64 = 0x7_0000;
+const MSS_STATUS: u64 = 0x7_0004;
+
+/// A guest with SMD's driver and somebody at the port.
+struct Phone {
+    guest: Guest,
+    linux: Linux,
+    interrupts: u64,
+}
+
+impl Phone {
+    /// Booted, with the port there.
+    fn new() -> Self {
+        let mut guest = Guest::new();
+        guest.boot();
+        let linux = Linux::scan(&guest.modem.smem).unwrap();
+        let mut phone = Self {
+            guest,
+            linux,
+            interrupts: 0,
+        };
+        phone.ring();
+        phone
+    }
+
+    fn ring(&mut self) {
+        self.guest.write(0x2_0008, SMD_DOORBELL);
+        self.settle();
+    }
+
+    /// Serves the interrupts that have come.
+    fn settle(&mut self) {
+        while self.interrupts != self.guest.modem.counters.smd_irqs {
+            self.interrupts = self.guest.modem.counters.smd_irqs;
+            let smem = &self.guest.modem.smem;
+            if self.linux.interrupt(smem) {
+                self.guest.write(0x2_0008, SMD_DOORBELL);
+            }
+            if self.linux.work(&self.guest.modem.smem) {
+                self.set_state(0);
+                self.linux.reset(&self.guest.modem.smem);
+                self.guest.write(0x2_0008, SMD_DOORBELL);
+            }
+        }
+    }
+
+    fn set_state(&mut self, state: u32) {
+        self.linux.set_state(&self.guest.modem.smem, state);
+        self.ring();
+    }
+
+    fn open(&mut self) {
+        self.set_state(1);
+        self.set_state(2);
+        assert_eq!(self.guest.modem.status().smd, State::Opened);
+    }
+
+    /// Sends a frame; returns what came back.
+    fn ask(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        assert!(self.linux.send(&self.guest.modem.smem, frame));
+        self.ring();
+        std::mem::take(&mut self.linux.inbox)
+    }
+
+    fn events(&self, name: &str) -> u64 {
+        self.guest.modem.events.count(name)
+    }
+
+    fn mss(&mut self, run: u32) {
+        self.guest.write(MSS_CONTROL, run);
+        self.settle();
+    }
+
+    fn mss_status(&mut self) -> u32 {
+        let mut data = [0; 4];
+        self.guest.modem.bar0_read(MSS_STATUS, &mut data);
+        u32::from_le_bytes(data)
+    }
+}
+
+/// The port is there when the modem has started, not before.
+#[test]
+fn port_appears_on_boot() {
+    let mut guest = Guest::new();
+    guest.subscribe();
+    guest.pass(1000);
+    assert!(Linux::scan(&guest.modem.smem).is_none());
+    assert_eq!(guest.modem.counters.smd_irqs, 0);
+    guest.modem.boot_after(Duration::ZERO);
+    assert!(Linux::scan(&guest.modem.smem).is_some());
+    assert_eq!(guest.modem.counters.smd_irqs, 1);
+}
+
+/// Each packet is a QMUX frame for the QMI side, nonsense too.
+#[test]
+fn packets_are_frames() {
+    let mut phone = Phone::new();
+    phone.open();
+    assert_eq!(phone.ask(b"no QMUX"), [b""; 0]);
+    let all = phone.guest.modem.all_counters();
+    assert_eq!(
+        (&all["qmi_malformed"], &all["smd_packets_in"]),
+        (&1.into(), &1.into())
+    );
+    phone.guest.modem.reset_counters();
+    assert_eq!(phone.guest.modem.all_counters()["qmi_malformed"], 0);
+    assert_eq!(phone.guest.violations(), []);
+}
+
+/// A crash freezes the port; a restart takes it away, and it comes back with
+/// the next boot. Over and over, in the same memory.
+#[test]
+fn crash_and_restart() {
+    let mut phone = Phone::new();
+    let free = phone.guest.modem.smem.load(0xc8);
+    for round in 1..=300 {
+        phone.open();
+        assert_eq!(phone.events("smd-open"), round);
+        phone.guest.modem.crash(false);
+        phone.ask(b"into the void");
+        assert!(phone.linux.registered, "nobody has told Linux");
+        assert_eq!(phone.guest.modem.counters.smd_packets_in, 0);
+        phone.guest.modem.restart(true, None);
+        phone.settle();
+        assert!(!phone.linux.registered);
+        assert_eq!(phone.events("smd-close"), round);
+        phone.guest.modem.boot_after(Duration::ZERO);
+        phone.settle();
+        assert!(phone.linux.registered);
+    }
+    assert_eq!(phone.guest.modem.smem.load(0xc8), free);
+    assert_eq!(phone.guest.violations(), []);
+}
+
+/// After a reset of the function nothing of the port is left, until the next
+/// boot.
+#[test]
+fn reset() {
+    let mut phone = Phone::new();
+    phone.open();
+    phone.guest.modem.set_gate(true);
+    phone.guest.modem.reset();
+    assert_eq!(phone.events("smd-close"), 1);
+    assert!(Linux::scan(&phone.guest.modem.smem).is_none());
+    let status = phone.guest.modem.status();
+    assert_eq!((status.smd, status.gate), (State::Closed, true));
+    phone.guest.modem.boot_after(Duration::ZERO);
+    phone.linux = Linux::scan(&phone.guest.modem.smem).unwrap();
+    phone.ring();
+    phone.open();
+}
+
+fn packet(source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
+    [&[0x45; 12][..], &source, &destination].concat()
+}
+
+/// With the gate on, packets need a call, both ways; what it stops is counted
+/// in the statistics of the channel.
+#[test]
+fn gate() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.received();
+    guest.modem.set_echo(true);
+    guest.modem.set_gate(true);
+    guest.send(&frame::transfer(frame::OPEN, 3, b""));
+    let own = packet([10, 64, 3, 17], [10, 64, 3, 1]);
+    let back = packet([10, 64, 3, 1], [10, 64, 3, 17]);
+    let send = |guest: &mut Guest| {
+        guest.send(&frame::transfer(frame::DATA, 3, &own));
+        guest.modem.packet_from_network(&back);
+        guest.modem.flush();
+        guest.received().len()
+    };
+    assert_eq!(send(&mut guest), 0);
+    guest
+        .modem
+        .port
+        .gate
+        .call_up(3, "10.64.3.17".parse().unwrap());
+    assert_eq!(send(&mut guest), 2);
+    let other = packet([10, 64, 3, 2], [10, 64, 3, 1]);
+    let multicast = packet([10, 64, 3, 17], [224, 0, 0, 22]);
+    guest.send(&frame::transfer(frame::DATA, 3, &other));
+    guest.send(&frame::transfer(frame::DATA, 3, &multicast));
+    let counters = &guest.modem.counters;
+    assert_eq!((counters.uplink_no_call, counters.downlink_no_call), (1, 1));
+    assert_eq!(
+        (counters.uplink_wrong_source, counters.uplink_link_local),
+        (1, 1)
+    );
+    let link = guest.modem.port.links.counters(3);
+    assert_eq!(
+        (link.tx.packets, link.tx.bytes, link.tx.dropped),
+        (1, 20, 3)
+    );
+    assert_eq!(
+        (link.rx.packets, link.rx.bytes, link.rx.dropped),
+        (2, 40, 1)
+    );
+    guest.modem.restart(true, None);
+    assert!(!guest.modem.status().gate, "as the command line has it");
+    assert_eq!(guest.violations(), []);
+}
+
+/// Linux stops the processor dead, and starts it with new firmware that
+/// boots by itself. Told so by an interrupt, it does the same after a crash.
+#[test]
+fn processor() {
+    let mut phone = Phone::new();
+    phone.open();
+    assert_eq!(phone.mss_status(), 1);
+    phone.mss(1);
+    assert!(phone.guest.modem.status().booted, "it ran already");
+    phone.mss(0);
+    assert_eq!(
+        (phone.mss_status(), phone.guest.modem.status().mss),
+        (0, Life::Stopped)
+    );
+    assert!(phone.guest.modem.status().pc, "lines stand still");
+    phone.guest.modem.options.boot = Boot::OnSubscribe(Duration::from_millis(50));
+    phone.mss(1);
+    assert_eq!(phone.mss_status(), 1);
+    assert!(!phone.guest.modem.status().pc && !phone.linux.registered);
+    phone.guest.pass(50);
+    phone.settle();
+    assert!(phone.guest.modem.status().pc && phone.linux.registered);
+    phone.guest.modem.crash(false);
+    phone.guest.modem.report_crash();
+    assert_eq!(
+        (phone.mss_status(), phone.guest.modem.counters.mss_irqs),
+        (2, 1)
+    );
+    phone.mss(1);
+    assert_eq!(phone.mss_status(), 2, "a start needs a stop");
+    phone.mss(0);
+    phone.mss(1);
+    assert_eq!(phone.mss_status(), 1);
+    assert_eq!(
+        (phone.events("mss-start"), phone.events("mss-stop")),
+        (3, 2)
+    );
+    phone.guest.modem.crash(false);
+    phone.guest.modem.restart(true, None);
+    assert_eq!(phone.mss_status(), 1, "whatever Linux thinks");
+    phone.mss(0);
+    phone.guest.modem.reset();
+    assert_eq!(phone.mss_status(), 1);
+}
