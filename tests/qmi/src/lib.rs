@@ -9,11 +9,16 @@
 //! - [`identity`], [`network`]: what the modem is, and what it is told
 //! - [`counters`], [`status`]: what it tells about itself
 
+mod clients;
 pub mod counters;
 pub mod identity;
 pub mod modem;
 pub mod network;
+mod outbox;
+mod radio;
+mod service;
 pub mod status;
+mod wire;
 
 pub use counters::Counters;
 pub use identity::{
