@@ -294,7 +294,7 @@ proptest! {
     /// Whatever a guest writes to BAR 0 and SMEM, the modem lives.
     #[test]
     fn any_guest_is_survived(steps in prop::collection::vec(
-        (0u8..5, prop_oneof![0u64..0x19000, Just(0x2_0008u64), 0x4_0000u64..0x6_0020, any::<u64>()],
+        (0u8..5, prop_oneof![0u64..0x19000, Just(0x2_0008u64), 0x4_0000u64..0x6_0020, Just(0x7_0000), any::<u64>()],
          prop_oneof![0u32..64, any::<u32>()], 0usize..9), 0..200))
     {
         let mut guest = Guest::new();

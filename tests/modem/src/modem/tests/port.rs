@@ -116,6 +116,78 @@ fn packets_are_frames() {
     assert_eq!(phone.guest.violations(), []);
 }
 
+/// A request: QMUX header, QMI header, TLVs.
+fn request(service: u8, client: u8, message: u16, tlvs: &[u8]) -> Vec<u8> {
+    let sdu = [
+        // The control service counts transactions in one byte.
+        if service == 0 {
+            &[0, 9][..]
+        } else {
+            &[0, 9, 0]
+        },
+        &message.to_le_bytes(),
+        &u16::try_from(tlvs.len()).unwrap().to_le_bytes(),
+        tlvs,
+    ]
+    .concat();
+    let len = u16::try_from(sdu.len() + 5).unwrap().to_le_bytes();
+    [&[1, len[0], len[1], 0, service, client][..], &sdu].concat()
+}
+
+/// A call over the port, on a channel of its choice: it gets an address and
+/// opens the gate for it; the network ends it, and says so.
+#[test]
+fn call() {
+    const WDS: u8 = 1;
+    let mut phone = Phone::new();
+    phone.guest.modem.set_gate(true);
+    phone.open();
+    let allocated = phone.ask(&request(0, 0, 0x22, &[1, 1, 0, WDS]));
+    let client = *allocated[0].last().unwrap();
+    let mut ask = |message, tlvs: &[u8]| {
+        let answers = phone.ask(&request(WDS, client, message, tlvs));
+        let result = [2, 4, 0, 0, 0, 0, 0];
+        (
+            answers.len(),
+            answers[0].windows(7).any(|bytes| bytes == result),
+        )
+    };
+    assert!(!ask(0x89, &[1, 2, 0, 4 + 7, 14]), "no such channel");
+    assert!(ask(0x89, &[1, 2, 0, 4 + 3, 14]));
+    assert!(ask(0x20, b"\x14\x01\x00a\x19\x01\x00\x04"));
+    assert_eq!(phone.events("call-up:3:4"), 1);
+    let status = phone.guest.modem.call_status();
+    let address = status.addresses[3].v4.unwrap().octets();
+    assert_eq!(
+        (status.qmi.calls.len(), address[..3].to_vec()),
+        (1, vec![10, 64, 3])
+    );
+    phone.guest.send(&frame::transfer(frame::OPEN, 3, b""));
+    let packet = packet(address, [10, 64, 3, 1]);
+    phone.guest.send(&frame::transfer(frame::DATA, 3, &packet));
+    let sent = |phone: &Phone| phone.guest.modem.counters.uplink_undelivered;
+    assert_eq!(sent(&phone), 1, "past the gate");
+    let end = bam_dmux_qmi::CallEnd {
+        reason: 5,
+        verbose_type: 6,
+        verbose_reason: 36,
+    };
+    assert_eq!(phone.guest.modem.drop_calls(Some(3), end), Ok(1));
+    phone.settle();
+    assert!(!phone.linux.inbox.is_empty(), "an indication");
+    assert_eq!(phone.events("call-down:3:4"), 1);
+    phone.guest.send(&frame::transfer(frame::DATA, 3, &packet));
+    assert_eq!(
+        (sent(&phone), phone.guest.modem.counters.uplink_no_call),
+        (1, 1)
+    );
+    phone.guest.modem.crash(false);
+    assert_eq!(
+        phone.guest.modem.drop_calls(None, end),
+        Err(Refused::Crashed)
+    );
+}
+
 /// A crash freezes the port; a restart takes it away, and it comes back with
 /// the next boot. Over and over, in the same memory.
 #[test]
@@ -255,4 +327,28 @@ fn processor() {
     phone.mss(0);
     phone.guest.modem.reset();
     assert_eq!(phone.mss_status(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever somebody writes to the port, the modem lives, and what it
+    /// answers fits.
+    #[test]
+    fn any_packets(packets in prop::collection::vec(
+        (prop::collection::vec(any::<u8>(), 0..80), any::<bool>(), 0u8..4, 0u8..4), 0..60))
+    {
+        let mut phone = Phone::new();
+        phone.open();
+        for (mut packet, framed, service, client) in packets {
+            if framed {
+                // Past the first check: a QMUX header with the right length.
+                let len = u16::try_from(packet.len() + 5).unwrap().to_le_bytes();
+                packet.splice(..0, [1, len[0], len[1], 0, service, client]);
+            }
+            let answers = phone.ask(&packet);
+            prop_assert!(answers.iter().all(|answer| answer.len() <= 4096));
+        }
+        prop_assert_eq!(phone.guest.violations(), []);
+    }
 }
