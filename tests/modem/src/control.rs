@@ -4,6 +4,7 @@
 
 mod command;
 mod hex;
+mod parameters;
 
 use std::io::{
     self,

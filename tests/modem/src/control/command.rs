@@ -14,6 +14,11 @@ use serde_json::{
 };
 
 use super::hex;
+use super::parameters::{
+    self,
+    AckKind,
+    Smsm, //
+};
 use crate::dmux::downlink::{
     Corruption,
     Field, //
@@ -73,19 +78,19 @@ pub enum Command {
     },
     Inject {
         hex: String,
-        #[serde(default = "one")]
+        #[serde(default = "parameters::one")]
         repeat: u32,
     },
     Data {
         channel: u8,
         hex: String,
-        #[serde(default = "one")]
+        #[serde(default = "parameters::one")]
         repeat: u32,
     },
     Corrupt {
         field: Field,
         value: u16,
-        #[serde(default = "one_long")]
+        #[serde(default = "parameters::one_long")]
         count: u64,
     },
     HoldTx {
@@ -115,23 +120,23 @@ pub enum Command {
     },
     Qmi,
     RefuseCalls {
-        #[serde(default = "one")]
+        #[serde(default = "parameters::one")]
         count: u32,
-        #[serde(default = "refused")]
+        #[serde(default = "parameters::refused")]
         reason: u16,
-        #[serde(default = "of_3gpp")]
+        #[serde(default = "parameters::of_3gpp")]
         verbose_type: u16,
-        #[serde(default = "not_subscribed")]
+        #[serde(default = "parameters::not_subscribed")]
         verbose_reason: i16,
     },
     DropCall {
         #[serde(default)]
         channel: Option<u8>,
-        #[serde(default = "released")]
+        #[serde(default = "parameters::released")]
         reason: u16,
-        #[serde(default = "of_3gpp")]
+        #[serde(default = "parameters::of_3gpp")]
         verbose_type: u16,
-        #[serde(default = "deactivated")]
+        #[serde(default = "parameters::deactivated")]
         verbose_reason: i16,
     },
     Registration {
@@ -141,7 +146,7 @@ pub enum Command {
         dbm: i16,
     },
     Mute {
-        #[serde(default = "one")]
+        #[serde(default = "parameters::one")]
         count: u32,
     },
     Wait {
@@ -153,59 +158,6 @@ pub enum Command {
     Sleep {
         ms: u64,
     },
-}
-
-/// How votes are acked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each is described in the manual")]
-pub enum AckKind {
-    Normal,
-    Withhold,
-    Delay,
-}
-
-/// What a restart does to the modem's lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each is described in the manual")]
-pub enum Smsm {
-    #[default]
-    Keep,
-    Zero,
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn one_long() -> u64 {
-    1
-}
-
-/// Call end reason: unspecified.
-fn refused() -> u16 {
-    1
-}
-
-/// Call end reason: normal release.
-fn released() -> u16 {
-    5
-}
-
-/// Type of the verbose call end reason: one of 3GPP's.
-fn of_3gpp() -> u16 {
-    6
-}
-
-/// 3GPP's reason: requested service option not subscribed.
-fn not_subscribed() -> i16 {
-    33
-}
-
-/// 3GPP's reason: regular deactivation.
-fn deactivated() -> i16 {
-    36
 }
 
 impl Command {
