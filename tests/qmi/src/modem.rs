@@ -310,3 +310,6 @@ impl Modem {
         self.counters.queue_full += u64::from(self.out.push(kind, frame));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,8 @@ pub(crate) struct Wds {
 struct Client {
     channel: Option<u8>,
     family: Option<Family>,
+    /// Of the last call that it has started, which may have ended since.
+    handle: Option<u32>,
 }
 
 impl Client {

@@ -77,7 +77,13 @@ impl Wds {
         context: &mut Context<'_>,
     ) -> Writer {
         let call = self.calls.start(key, apn, id, context.network);
-        self.set_client(id, client);
+        self.set_client(
+            id,
+            Client {
+                handle: Some(call.handle),
+                ..client
+            },
+        );
         context.counters.calls_started += 1;
         tracing::info!(channel = call.channel, family = ?call.family, apn = ?call.apn,
             handle = call.handle, serial = call.serial, "call up");
@@ -106,9 +112,12 @@ impl Wds {
         };
         let ended = self.calls.end(Some(context.network), wanted);
         if ended.is_empty() {
-            return Err(match handle {
-                ANY_HANDLE => QmiError::NoEffect.into(),
-                _ => QmiError::InvalidHandle.into(),
+            // The network may have ended it first.
+            let known = handle == ANY_HANDLE || client.handle == Some(handle);
+            return Err(if known {
+                QmiError::NoEffect.into()
+            } else {
+                QmiError::InvalidHandle.into()
             });
         }
         context.counters.calls_stopped += ended.len() as u64;
