@@ -7,12 +7,17 @@ import re
 COMPLAINT = re.compile(r"<(?:wrn|err)>|\b(?:CRITICAL|WARNING) \*\*|assertion .* failed")
 # What tells the story of a scenario, besides complaints.
 NOTABLE = re.compile(
-    r"<msg>|state changed|is now |registration state|connection #|call end reason|"
-    r"Terminat|starting|shut down"
+    r"starting in system bus|shut down|state changed \(|connection #|call end reason|"
+    r"address: |couldn't start"
 )
 
 # Complaints that are no fault of the link, each with the reason for it.
-EXPLAINED: tuple[tuple[str, str], ...] = ()
+EXPLAINED: tuple[tuple[str, str], ...] = (
+    (
+        r"couldn't build device ids: Unsupported subsystem: platform",
+        "vendor and product numbers are those of USB and PCI devices; a modem in the SoC has none",
+    ),
+)
 
 
 def complaints(log: str) -> list[str]:

@@ -12,8 +12,8 @@ from harness.lines import JsonLines
 from harness.netns import NetNs
 
 # Counters that must be zero at the end of a scenario: what would hang a real phone or
-# corrupt its memory, and frames a real modem would choke on. The counters' meanings are
-# in tests/modem/src/counters.rs.
+# corrupt its memory, frames a real modem would choke on, and packets and messages that
+# programs must not send. The counters' meanings are in tests/modem/README.md.
 FAULTS = (
     "unpowered_access",
     "dma_outside_mapping",
@@ -40,6 +40,14 @@ FAULTS = (
     "not_ip",
     "ap_ack_timeout",
     "backend_errors",
+    "uplink_no_call",
+    "uplink_wrong_source",
+    "downlink_no_call",
+    "smd_bad",
+    "qmi_malformed",
+    "qmi_unknown_client",
+    "qmi_queue_full",
+    "qmi_events_lost",
 )
 
 # How long the modem waits for the driver to follow its power line. Firmware asserts after 15 s; the

@@ -100,5 +100,6 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def wait_port(ctx: Context) -> None:
-    """Wait until the kernel offers the control port."""
+    """Load the control port's driver, as udev would, and wait for the port."""
+    ctx.phone.run("modprobe rpmsg_wwan_ctrl")
     ctx.wait_until(lambda: ctx.phone.sh(f"test -c {QMI_PORT}")[0] == 0, f"{QMI_PORT} appears")

@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from harness import kunit, paths, splat
+from harness import demo, kunit, mmlog, paths, splat
 from harness.errors import check, check_equal
 from harness.ktap import Report, Result
 
@@ -40,6 +40,26 @@ CLEAN = """\
 [    0.123456] Running RCU Tasks wait API self tests
 [    0.123456] bam-dmux 10200000.bam-dmux: the modem did not ack within 2000 ms
 """
+MODEMMANAGER = """\
+ModemManager[123]: <msg> [1763710000.123] ModemManager (version 1.24.0) starting in system bus...
+ModemManager[123]: <wrn> [1763710001.123] [modem0/bearer0] reloading stats failed: statistics failed
+ModemManager[123]: <dbg> [1763710001.124] [modem0] <<<<<<   result = FAILURE: NotSupported
+ModemManager[123]: <err> [1763710002.123] couldn't find a reason
+(ModemManager:123): GLib-CRITICAL **: 07:00:00.000: g_foo: assertion 'bar != NULL' failed
+"""
+MMCLI = """\
+  ----------------------------------
+  System   |                device: qcom-soc
+           |                 ports: wwan0 (net), wwan0qmi0 (qmi), wwan1 (net),
+           |                        wwan2 (net)
+  ----------------------------------
+  Status   |                  lock: sim-puk2
+           |                 state: registered
+"""
+EXCERPT = """\
+  System             |                 ports: wwan0 (net), wwan0qmi0 (qmi), wwan1 (net),
+                     |                        wwan2 (net)
+  Status             |                 state: registered"""
 KTAP = """\
 [    1.000000] bam_dmux: loading out-of-tree module taints kernel.
 [    1.100000] KTAP version 1
@@ -86,9 +106,24 @@ def verdict() -> None:
         check_equal(report.finish(), expected, f"verdict on {[item.name for item in results]}")
 
 
+def modemmanager_log() -> None:
+    """Complaints are found and nothing else is; only those with a reason are let through."""
+    check_equal(len(mmlog.complaints(MODEMMANAGER)), 3, "complaints in ModemManager's log")
+    expected = (("statistics failed", "a test"), ("couldn't find", "a test"))
+    strange = mmlog.unexplained(MODEMMANAGER, expected)
+    check_equal(len(strange), 1, f"unexplained complaints: {strange}")
+
+
+def mmcli_excerpt() -> None:
+    """Fields keep their section, and values that go on in the next line all of it."""
+    check_equal(demo.excerpt(MMCLI, ("ports", "state")), EXCERPT, "excerpt of mmcli's output")
+
+
 def run(results: Path) -> None:
     """All of them; raises FailedError."""
     splats()
+    modemmanager_log()
+    mmcli_excerpt()
     verdict()
     if paths.kunit_parser().exists():
         ktap_reader(results / "selftest.ktap")

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Calls that end, fail, or are one of several, and a ModemManager that goes and comes."""
+
+from harness import chain
+from harness.context import Context, far_ip
+from harness.errors import check, check_equal
+from harness.modemmanager import Bearer
+from harness.scenario import scenario
+
+# How often a call is made and ended again.
+RECONNECTS = 20
+FAST_AUTOSUSPEND_MS = 100
+# QMI's reasons, as numbers and as ModemManager words them.
+CALL_END_REASON_GENERIC = 1
+VERBOSE_3GPP = 6
+UNKNOWN_APN = 27
+UNKNOWN_APN_WORDS = "unknown-apn"
+REGULAR_DEACTIVATION = 36
+
+
+def connect(ctx: Context, apn: str = "internet") -> Bearer:
+    """Make a call, put its settings on the interface, and see data pass."""
+    bearer = ctx.mm.connect(apn)
+    ctx.userspace.apply_bearer(bearer.path)
+    chain.carries(ctx, bearer)
+    return bearer
+
+
+def disconnect(ctx: Context, bearer: Bearer) -> None:
+    """End a call that data has passed, with the link suspended and without."""
+    ctx.mm.disconnect(bearer)
+    ctx.userspace.remove_bearer(bearer.interface)
+
+
+@scenario(
+    "20 calls one after the other: data passes each of them, from a new address each time",
+    setup="userspace",
+    cost=100,
+    timeout=300,
+)
+def mm_reconnects(ctx: Context) -> None:
+    """Every other call ends while the data path is suspended."""
+    ctx.set_autosuspend(FAST_AUTOSUSPEND_MS)
+    addresses = set()
+    for number in range(RECONNECTS):
+        bearer = connect(ctx)
+        addresses |= {source for source, _ in chain.sources(bearer)}
+        check_equal(len(addresses), 2 * (number + 1), "different addresses so far")
+        if number % 2:
+            chain.sleeps(ctx)
+        disconnect(ctx, bearer)
+    check_equal(ctx.counter("qmi_calls_started"), 2 * RECONNECTS, "calls the modem saw")
+
+
+@scenario(
+    "two bearers at once, on two channels: each carries its own traffic, and one may end",
+    setup="userspace",
+    cost=40,
+)
+def mm_two_bearers(ctx: Context) -> None:
+    """Loads on both, then an exchange on one that the other must not see."""
+    first, second = connect(ctx), connect(ctx, "ims")
+    check(first.interface != second.interface, f"both bearers are on {first.interface}")
+    channels = [chain.channel_of(ctx, bearer.interface) for bearer in (first, second)]
+    for bearer, channel in zip((first, second), channels, strict=True):
+        ctx.phone.call(
+            "load_start",
+            name=bearer.interface,
+            host=far_ip(channel),
+            size=300,
+            patience=5 * ctx.phone.slowness,
+            source=bearer.v4.address,
+        )
+    for bearer in (first, second):
+        ctx.wait_until(
+            lambda name=bearer.interface: ctx.phone.call("load_status", name=name)["received"] > 50,
+            f"traffic on {bearer.interface}",
+            30,
+        )
+    for bearer in (first, second):
+        load = ctx.phone.call("load_stop", name=bearer.interface)
+        ctx.note(f"load on {bearer.interface}: {load}")
+        check_equal(load["bad"] + load["doubled"], 0, "bad datagrams")
+        check_equal(load["received"], load["sent"], "datagrams that came back")
+    chain.sleeps(ctx)
+    others = ctx.statistics(channels[0])
+    chain.carries(ctx, second)
+    ctx.wait_suspended()
+    check_equal(ctx.statistics(channels[0]), others, "counters of the bearer that was left alone")
+    disconnect(ctx, first)
+    chain.carries(ctx, second)
+    chain.sleeps(ctx)
+    disconnect(ctx, second)
+
+
+@scenario(
+    "a call that the network refuses: mmcli shows the reason, and the next call works",
+    setup="userspace",
+    cost=20,
+    complaints=((UNKNOWN_APN_WORDS, "it passes the network's reason on"),),
+)
+def mm_refusal(ctx: Context) -> None:
+    """Both families refused, as an operator refuses a wrong access point name."""
+    ctx.modem.call(
+        "refuse_calls",
+        count=2,
+        reason=CALL_END_REASON_GENERIC,
+        verbose_type=VERBOSE_3GPP,
+        verbose_reason=UNKNOWN_APN,
+    )
+    words = ctx.mm.refused("typo")
+    ctx.note(f"mmcli: {words}")
+    check(UNKNOWN_APN_WORDS in words, f"mmcli does not show the reason: {words}")
+    check_equal(ctx.counter("qmi_calls_refused"), 2, "calls that the modem refused")
+    ctx.mm.wait_state("registered")
+    bearer = connect(ctx)
+    chain.sleeps(ctx)
+    disconnect(ctx, bearer)
+
+
+@scenario(
+    "a call that the network ends: the bearer is disconnected with the reason; the next call works",
+    setup="userspace",
+    cost=30,
+)
+def mm_network_drop(ctx: Context) -> None:
+    """While data path and programs are asleep, so that only the indication can tell."""
+    bearer = connect(ctx)
+    chain.sleeps(ctx)
+    channel = chain.channel_of(ctx, bearer.interface)
+    ctx.modem.call("drop_call", channel=channel)
+    ctx.wait_until(
+        lambda: not ctx.mm.bearer(bearer.path).connected, "ModemManager hears of it", every=0.3
+    )
+    dropped = ctx.mm.bearer(bearer.path)
+    ctx.note(f"the bearer after the drop: {dropped}")
+    ctx.mm.wait_state("registered")
+    ctx.userspace.remove_bearer(bearer.interface)
+    again = connect(ctx)
+    check(again.v4.address != bearer.v4.address, f"the old address again: {again}")
+    disconnect(ctx, again)
+
+
+@scenario(
+    "ModemManager ends or is killed during a call: a new one recognises the modem and makes calls",
+    setup="userspace",
+    cost=60,
+)
+def mm_restarts(ctx: Context) -> None:
+    """One that is told to end ends its calls; those of one that is killed stay up in the modem,
+    and must not be in the way."""
+    for signal, left in (("TERM", 0), ("KILL", 2)):
+        bearer = connect(ctx)
+        chain.sleeps(ctx)
+        ctx.userspace.restart_modemmanager(signal)
+        check_equal(len(ctx.modem.call("qmi")["calls"]), left, f"calls left after SIG{signal}")
+        ctx.userspace.remove_bearer(bearer.interface)
+        ctx.mm.wait_modem()
+        chain.sleeps(ctx)
+    again = connect(ctx)
+    disconnect(ctx, again)
+
+
+@scenario(
+    "registration follows the network: searching, home, denied; the signal follows too",
+    setup="userspace",
+    cost=30,
+)
+def mm_registration(ctx: Context) -> None:
+    """By indications, with the data path suspended all the time."""
+    ctx.mm.enable()
+    ctx.mm.wait_state("registered")
+    ctx.wait_suspended()
+    ups = ctx.counter("power_ups")
+    for state, shown in (("searching", "searching"), ("home", "registered")):
+        ctx.modem.call("registration", state=state)
+        ctx.mm.wait_state(shown)
+    ctx.modem.call("registration", state="denied")
+    ctx.wait_until(
+        lambda: ctx.mm.modem()["3gpp"]["registration-state"] == "denied", "denied", every=0.3
+    )
+    ctx.modem.call("registration", state="home")
+    ctx.mm.wait_state("registered")
+    check_equal(ctx.counter("power_ups"), ups, "power-ups of the data path for control messages")
+    disconnect(ctx, connect(ctx))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0
+"""From a call to data: QMI over rpmsg_wwan_ctrl, and IP through wwan0.
+
+By qmicli alone, and by ModemManager. The modem lets packets pass only while a call
+is up (harness/chain.py).
+"""
+
+from harness import chain, dns
+from harness.context import Context, guest_ip, guest_ip6
+from harness.errors import check, check_equal
+from harness.modemmanager import Bearer
+from harness.qmi import WdsClient, wait_port
+from harness.scenario import scenario
+from harness.services import HTTP_PORT, digest
+from harness.userspace import QMI_PORT
+
+DOWNLOAD = 300_000
+# Packets that Linux sends without a call, on purpose.
+NO_CALL = ("uplink_no_call",)
+
+
+@scenario(
+    "qmicli alone makes calls on the channel it binds, and data passes only while they are up",
+    setup="loaded",
+    cost=20,
+    allowed=NO_CALL,
+)
+def qmicli_light(ctx: Context) -> None:
+    """Allocate, bind, start, settings, addresses, data, stop: what a script does."""
+    ctx.modem.call("gate", on=True)
+    ctx.open_modem((0, 1))
+    wait_port(ctx)
+    chain.blocked(ctx, 1, guest_ip(1), guest_ip6(1))
+    ctx.wait_suspended()
+    for v6 in (False, True):
+        client = WdsClient(ctx.userspace)
+        client.bind(1)
+        client.set_family(v6)
+        check_equal(client.status(), "disconnected", "before the call")
+        client.start("internet")
+        check_equal(client.status(), "connected", "during the call")
+        raw_call(ctx, client, v6)
+        client.stop()
+        check_equal(client.status(), "disconnected", "after the call")
+        client.release()
+    chain.blocked(ctx, 1, guest_ip(1), guest_ip6(1))
+
+
+def raw_call(ctx: Context, client: WdsClient, v6: bool) -> None:
+    """Data passes with what the network gave, and the modem counts all of it."""
+    settings = client.settings()
+    ctx.note(f"settings: {settings}")
+    check_equal(settings.gateway, dns.addresses(1)[v6], "gateway")
+    check_equal(settings.dns, dns.addresses(1)[v6], "name server")
+    name = ctx.name(1)
+    ctx.phone.run(
+        f"ip link set dev {name} mtu {settings.mtu} up && "
+        f"ip addr add {settings.address}/{settings.prefix} dev {name}"
+    )
+    before = ctx.statistics(1)
+    ctx.echo(1, count=20, v6=v6)
+    ctx.wait_suspended()
+    after = ctx.statistics(1)
+    ups = ctx.counter("power_ups")
+    sent, received = client.packets()
+    check_equal(ctx.counter("power_ups"), ups, "power-ups of the data path for control messages")
+    check_equal(sent, after["tx_packets"] - before["tx_packets"], "packets sent")
+    check_equal(received, after["rx_packets"] - before["rx_packets"], "packets received")
+    ctx.phone.run(f"ip link set dev {name} down; ip addr flush dev {name} scope global")
+
+
+@scenario(
+    "ModemManager recognises modem, network and ports by Debian's own rules",
+    setup="userspace",
+    cost=20,
+)
+def mm_recognises(ctx: Context) -> None:
+    """Compare what mmcli shows with what the modem says of itself."""
+    for path in (f"/sys/class/net/{ctx.name(0)}", f"/sys/class/wwan/{QMI_PORT[5:]}"):
+        tags = ctx.phone.run(f"udevadm info --query=property --path={path}").splitlines()
+        for tag in ("ID_MM_QCOM_SOC=1", "ID_MM_PHYSDEV_UID=qcom-soc", "ID_MM_CANDIDATE=1"):
+            check(tag in tags, f"{path}: udev does not say {tag}: {tags}")
+    ctx.mm.enable()
+    ctx.mm.wait_state("registered")
+    modem = ctx.mm.modem()
+    ctx.note(ctx.userspace.act("-m", "any"))
+    identity = ctx.modem.call("qmi")["identity"]
+    generic, network = modem["generic"], modem["3gpp"]
+    check_equal(generic["manufacturer"], identity["manufacturer"], "manufacturer")
+    check_equal(generic["model"], identity["model"], "model")
+    check_equal(generic["revision"], identity["revision"], "revision")
+    check_equal(generic["equipment-identifier"], identity["imei"], "IMEI")
+    check_equal(network["imei"], identity["imei"], "IMEI (3GPP)")
+    operator = identity["operator"]
+    check_equal(network["operator-name"], operator["name"], "operator")
+    check_equal(network["registration-state"], "home", "registration")
+    check_equal(generic["plugin"], "qcom-soc", "plugin")
+    check_equal(generic["primary-port"], "wwan0qmi0", "primary port")
+    check("bam-dmux" in generic["drivers"], f"drivers: {generic['drivers']}")
+    ports = {"wwan0qmi0 (qmi)", *(f"{name} (net)" for name in ctx.interfaces().values())}
+    check_equal(set(generic["ports"]), ports, "ports")
+    ctx.wait_until(lambda: ctx.mm.signal() > 0, "a signal quality", every=0.5)
+    chain.sleeps(ctx)
+
+
+@scenario(
+    "a modem that boots while ModemManager runs is recognised and makes calls",
+    setup="loaded",
+    cost=20,
+)
+def mm_late_modem(ctx: Context) -> None:
+    """Ports appear one after the other, as on a phone whose firmware takes its time."""
+    ctx.modem.call("gate", on=True)
+    ctx.userspace.start()
+    check_equal(ctx.mm.state(), "absent", "the modem before it boots")
+    ctx.open_modem((0, 1))
+    ctx.mm.wait_modem()
+    bearer = ctx.mm.connect()
+    ctx.userspace.apply_bearer(bearer.path)
+    chain.carries(ctx, bearer)
+    chain.sleeps(ctx)
+
+
+@scenario(
+    "simple-connect: address, route, DNS and MTU from the bearer; names, ping, HTTP; disconnect",
+    setup="userspace",
+    cost=60,
+    timeout=240,
+    allowed=NO_CALL,
+)
+def mm_connects(ctx: Context) -> None:
+    """The whole chain once; between its steps the data path suspends."""
+    chain.blocked(ctx, 0, guest_ip(0), guest_ip6(0))
+    chain.sleeps(ctx)
+    bearer = ctx.mm.connect()
+    ctx.note(ctx.userspace.act("-b", bearer.path))
+    channel = chain.channel_of(ctx, bearer.interface)
+    chain.check_config(bearer.v4, channel, v6=False)
+    chain.check_config(bearer.v6, channel, v6=True)
+    before = ctx.statistics(channel)
+    ctx.userspace.apply_bearer(bearer.path)
+    applied(ctx, bearer)
+    chain.sleeps(ctx)
+    chain.resolves(ctx, bearer, dns.name(channel))
+    chain.sleeps(ctx)
+    for family in "46":
+        out = ctx.phone.run(f"ping -{family} -n -c 3 -i 0.2 -W 10 {dns.name(channel)}", 60)
+        check(" 0% packet loss" in out, f"ping: {out}")
+        chain.sleeps(ctx)
+        download(ctx, family, dns.name(channel))
+        chain.sleeps(ctx)
+    after = ctx.statistics(channel)
+    found = ctx.mm.wait_statistics(
+        bearer,
+        rx=after["rx_bytes"] - before["rx_bytes"],
+        tx=after["tx_bytes"] - before["tx_bytes"],
+    )
+    ctx.note(f"the bearer's statistics: {found.bytes_rx} bytes in, {found.bytes_tx} bytes out")
+    ctx.mm.disconnect(bearer)
+    ctx.userspace.remove_bearer(bearer.interface)
+    check(not ctx.mm.bearer(bearer.path).connected, "the bearer is still connected")
+    ctx.mm.wait_state("registered")
+    chain.blocked(ctx, channel, bearer.v4.address, bearer.v6.address)
+    chain.sleeps(ctx)
+
+
+def applied(ctx: Context, bearer: Bearer) -> None:
+    """The kernel has what the bearer publishes."""
+    name = bearer.interface
+    link = ctx.phone.run(
+        f"ip -o addr show dev {name}; ip link show dev {name}; cat /etc/resolv.conf"
+    )
+    for config in (bearer.v4, bearer.v6):
+        check(f" {config.address}/{config.prefix} " in link, f"{config.address}: not in {link}")
+        for server in config.dns:
+            check(f"nameserver {server}\n" in link, f"name server {server}: not in {link}")
+    check(f"mtu {bearer.v4.mtu} " in link, f"MTU {bearer.v4.mtu}: {link}")
+    for family, host in (("4", "192.0.2.1"), ("6", "2001:db8::1")):
+        route = ctx.phone.run(f"ip -{family} route get {host}")
+        check(f"dev {name}" in route, f"the default route is another: {route}")
+
+
+def download(ctx: Context, family: str, host: str) -> None:
+    """Every byte of an HTTP download is right."""
+    out = ctx.phone.run(
+        f"curl -{family} -sSf --max-time 60 http://{host}:{HTTP_PORT}/{DOWNLOAD} | sha256sum", 90
+    )
+    check_equal(out.split()[0], digest("http", DOWNLOAD), f"download by IPv{family}")
