@@ -16,8 +16,10 @@ pub trait Network {
     /// The addresses of a call. `serial` counts the calls of the modem; the
     /// IPv4 and the IPv6 call of a channel share one while either is up.
     fn settings(&self, channel: u8, serial: u32) -> Settings;
-    /// What has gone over the channel since whenever it began to count.
-    fn counters(&self, channel: u8) -> LinkCounters;
+    /// What packets of a family have gone over the channel since whenever it
+    /// began to count. `ModemManager` adds up what the IPv4 and the IPv6 call
+    /// of a bearer have moved, so nothing may be in both.
+    fn counters(&self, channel: u8, family: Family) -> LinkCounters;
 }
 
 /// Addresses of a call.
@@ -57,7 +59,7 @@ pub struct V6 {
     pub dns: [Ipv6Addr; 2],
 }
 
-/// What has gone over a channel. Cumulative, may wrap.
+/// What has gone over a channel for one family. Cumulative, may wrap.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LinkCounters {
     /// From Linux.

@@ -27,6 +27,7 @@ use std::sync::{
 use std::time::Duration;
 
 use bam_dmux_qmi::{
+    Family,
     LinkCounters,
     Modem,
     Network,
@@ -74,7 +75,7 @@ impl Network for Channels {
         }
     }
 
-    fn counters(&self, _channel: u8) -> LinkCounters {
+    fn counters(&self, _channel: u8, _family: Family) -> LinkCounters {
         self.counters
     }
 }

@@ -13,6 +13,7 @@ use std::net::{
 
 use super::*;
 use crate::network::{
+    Family,
     LinkCounters,
     Settings,
     V4,
@@ -58,7 +59,7 @@ impl Network for TwoChannels {
         }
     }
 
-    fn counters(&self, _channel: u8) -> LinkCounters {
+    fn counters(&self, _channel: u8, _family: Family) -> LinkCounters {
         self.counters
     }
 }

@@ -100,7 +100,7 @@ impl Calls {
             apn: apn.to_owned(),
             owner,
             settings: network.settings(channel, serial),
-            since: network.counters(channel),
+            since: network.counters(channel, family),
         };
         self.up.push(call.clone());
         call
@@ -139,9 +139,10 @@ impl Calls {
 }
 
 impl Call {
-    /// What has gone over the channel since the call came up.
+    /// What packets of its family have gone over the channel since the call
+    /// came up.
     pub(super) fn moved(&self, network: &dyn Network) -> LinkCounters {
-        let now = network.counters(self.channel);
+        let now = network.counters(self.channel, self.family);
         LinkCounters {
             tx: difference(now.tx, self.since.tx),
             rx: difference(now.rx, self.since.rx),
