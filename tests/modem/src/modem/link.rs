@@ -166,7 +166,7 @@ impl Modem {
 
     fn uplink_packet(&mut self, channel: u8, packet: &[u8]) {
         if !self.admit_uplink(channel, packet) {
-            self.port.links.uplink(channel, packet.len(), false);
+            self.port.links.uplink(channel, packet, false);
             return;
         }
         let taken = if self.faults.echo {
@@ -180,7 +180,7 @@ impl Modem {
             network.is_some_and(|n| n.deliver(channel, packet))
         };
         self.counters.uplink_undelivered += u64::from(!taken);
-        self.port.links.uplink(channel, packet.len(), taken);
+        self.port.links.uplink(channel, packet, taken);
     }
 
     /// Gives Linux what waits, as far as there are descriptors. Frames flow
@@ -223,11 +223,11 @@ impl Modem {
         };
         if !self.channels.host.contains(channel) || !self.channels.modem.contains(channel) {
             self.counters.downlink_channel_closed += 1;
-            self.port.links.downlink_dropped(channel);
+            self.port.links.downlink_dropped(channel, packet);
             return;
         }
         if !self.admit_downlink(channel, packet) {
-            self.port.links.downlink_dropped(channel);
+            self.port.links.downlink_dropped(channel, packet);
             return;
         }
         self.downlink

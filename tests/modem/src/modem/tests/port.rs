@@ -267,7 +267,7 @@ fn gate() {
         (counters.uplink_wrong_source, counters.uplink_link_local),
         (1, 1)
     );
-    let link = guest.modem.port.links.counters(3);
+    let link = guest.modem.port.links.counters(3, bam_dmux_qmi::Family::V4);
     assert_eq!(
         (link.tx.packets, link.tx.bytes, link.tx.dropped),
         (1, 20, 3)
