@@ -30,7 +30,10 @@ const WDA: u8 = 0x1a;
 /// Two channels whose counters are set by hand.
 #[derive(Debug, Default)]
 struct TwoChannels {
+    /// For IPv4.
     counters: LinkCounters,
+    /// For IPv6.
+    counters6: LinkCounters,
 }
 
 impl Network for TwoChannels {
@@ -59,8 +62,11 @@ impl Network for TwoChannels {
         }
     }
 
-    fn counters(&self, _channel: u8, _family: Family) -> LinkCounters {
-        self.counters
+    fn counters(&self, _channel: u8, family: Family) -> LinkCounters {
+        match family {
+            Family::V4 => self.counters,
+            Family::V6 => self.counters6,
+        }
     }
 }
 

@@ -2,10 +2,7 @@
 //! Calls: up, down, refused, dropped, and what they have moved.
 
 use super::*;
-use crate::network::{
-    Direction,
-    Family, //
-};
+use crate::network::Direction;
 
 const START: u16 = 0x20;
 const STOP: u16 = 0x21;
@@ -263,6 +260,23 @@ fn statistics() {
     let last = bench.get(client, STATISTICS, &all);
     assert_eq!(last.error(), 15);
     assert_eq!(last.tlv(0x1b), Some(&[100, 0, 0, 0, 0, 0, 0, 0][..]));
+}
+
+/// The IPv4 and the IPv6 call of a channel do not count each other's packets.
+#[test]
+fn statistics_of_a_family() {
+    let mut bench = Bench::new();
+    let (v4, v6) = (bench.wds(0, 4), bench.wds(0, 6));
+    bench.network.counters6.rx.packets = 40;
+    bench.start(v4);
+    bench.start(v6);
+    bench.network.counters.rx.packets = 2;
+    bench.network.counters6.rx.packets = 43;
+    let received = Writer::new().word(1, 1 << 1);
+    let of_v4 = bench.get(v4, STATISTICS, &received);
+    assert_eq!(of_v4.tlv(0x11), Some(&[2, 0, 0, 0][..]));
+    let of_v6 = bench.get(v6, STATISTICS, &received);
+    assert_eq!(of_v6.tlv(0x11), Some(&[3, 0, 0, 0][..]));
 }
 
 /// Only channels that exist can be bound, and a client with a call stays
