@@ -100,6 +100,24 @@ def resolves(ctx: Context, bearer: Bearer, name: str) -> None:
         check(not strangers, f"queries that did not come from {own}: {strangers}")
 
 
+def counted(ctx: Context, bearer: Bearer, before: dict[str, int], payload: int) -> Bearer:
+    """ModemManager shows what the call has moved: `payload` bytes down and what goes with it.
+
+    That is what the interface counted since `before`, to the byte. Mainline's driver counts
+    nothing.
+    """
+    after = ctx.statistics(channel_of(ctx, bearer.interface))
+    rx, tx = (after[name] - before[name] for name in ("rx_bytes", "tx_bytes"))
+    if not ctx.ours:
+        return ctx.mm.wait_statistics(
+            bearer, lambda now: now.bytes_rx > payload and now.bytes_tx > 0, f"{payload} and more"
+        )
+    check(rx > payload, f"the interface counted {rx} bytes received, of them {payload} of payload")
+    return ctx.mm.wait_statistics(
+        bearer, lambda now: (now.bytes_rx, now.bytes_tx) == (rx, tx), f"{rx} and {tx}"
+    )
+
+
 def sleeps(ctx: Context) -> None:
     """The data path suspends, whatever is said on the control path meanwhile."""
     ctx.wait_suspended()

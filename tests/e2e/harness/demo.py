@@ -7,7 +7,7 @@ from pathlib import Path
 from harness import chain, dns, judge, mmlog, paths
 from harness.context import ALL_CHANNELS, Context
 from harness.errors import check
-from harness.figures import Figures
+from harness.figures import DOWNLOAD, Figures
 from harness.modemmanager import Bearer
 from harness.phone import Phone
 
@@ -21,6 +21,7 @@ BEARER_FIELDS = (
     *("connected", "interface", "apn", "ip type", "method", "address", "prefix"),
     *("gateway", "dns", "mtu"),
 )
+NEW_INTERFACE = {"rx_bytes": 0, "tx_bytes": 0}
 STATISTICS_FIELDS = ("duration", "bytes rx", "bytes tx")
 
 
@@ -87,11 +88,10 @@ def make_call(ctx: Context) -> Bearer:
 def end_call(ctx: Context, bearer: Bearer) -> None:
     """The bearer's statistics, then its end."""
     ctx.wait_suspended()
-    counted = ctx.statistics(chain.channel_of(ctx, bearer.interface))
     print(
         "\nthe bearer's statistics, for which ModemManager asks the modem every 30 s:", flush=True
     )
-    ctx.mm.wait_statistics(bearer, rx=counted["rx_bytes"], tx=counted["tx_bytes"])
+    chain.counted(ctx, bearer, NEW_INTERFACE, DOWNLOAD)
     print(excerpt(ctx.userspace.act("-b", bearer.path), STATISTICS_FIELDS))
     ctx.mm.disconnect(bearer)
     ctx.userspace.remove_bearer(bearer.interface)

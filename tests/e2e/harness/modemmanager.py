@@ -145,20 +145,22 @@ class ModemManager:
         """End a bearer's call."""
         self._userspace.act("-b", bearer.path, "--disconnect")
 
-    def wait_statistics(self, bearer: Bearer, rx: int, tx: int) -> Bearer:
-        """Wait until ModemManager has asked the modem again and shows these byte counts."""
+    def wait_statistics(
+        self, bearer: Bearer, right: Callable[[Bearer], bool], expected: str
+    ) -> Bearer:
+        """Wait until ModemManager has asked the modem again and shows the right byte counts."""
         found = bearer
 
         def counted() -> bool:
             nonlocal found
             found = self.bearer(bearer.path)
-            return (found.bytes_rx, found.bytes_tx) == (rx, tx)
+            return right(found)
 
         try:
             self._wait_until(counted, "", STATISTICS_PERIOD + 10, every=1.0)
         except FailedError:
             raise FailedError(
                 f"the bearer's statistics: {found.bytes_rx} bytes received, {found.bytes_tx} "
-                f"sent; the interface's: {rx} and {tx}"
+                f"sent; expected: {expected}"
             ) from None
         return found

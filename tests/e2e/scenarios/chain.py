@@ -15,6 +15,7 @@ from harness.services import HTTP_PORT, digest
 from harness.userspace import QMI_PORT
 
 DOWNLOAD = 300_000
+ECHOES = 20
 # Packets that Linux sends without a call, on purpose.
 NO_CALL = ("uplink_no_call",)
 
@@ -57,15 +58,11 @@ def raw_call(ctx: Context, client: WdsClient, v6: bool) -> None:
         f"ip link set dev {name} mtu {settings.mtu} up && "
         f"ip addr add {settings.address}/{settings.prefix} dev {name}"
     )
-    before = ctx.statistics(1)
-    ctx.echo(1, count=20, v6=v6)
+    ctx.echo(1, count=ECHOES, v6=v6)
     ctx.wait_suspended()
-    after = ctx.statistics(1)
     ups = ctx.counter("power_ups")
-    sent, received = client.packets()
+    check_equal(client.packets(), (ECHOES, ECHOES), "packets of the call, sent and received")
     check_equal(ctx.counter("power_ups"), ups, "power-ups of the data path for control messages")
-    check_equal(sent, after["tx_packets"] - before["tx_packets"], "packets sent")
-    check_equal(received, after["rx_packets"] - before["rx_packets"], "packets received")
     ctx.phone.run(f"ip link set dev {name} down; ip addr flush dev {name} scope global")
 
 
@@ -149,12 +146,7 @@ def mm_connects(ctx: Context) -> None:
         chain.sleeps(ctx)
         download(ctx, family, dns.name(channel))
         chain.sleeps(ctx)
-    after = ctx.statistics(channel)
-    found = ctx.mm.wait_statistics(
-        bearer,
-        rx=after["rx_bytes"] - before["rx_bytes"],
-        tx=after["tx_bytes"] - before["tx_bytes"],
-    )
+    found = chain.counted(ctx, bearer, before, 2 * DOWNLOAD)
     ctx.note(f"the bearer's statistics: {found.bytes_rx} bytes in, {found.bytes_tx} bytes out")
     ctx.mm.disconnect(bearer)
     ctx.userspace.remove_bearer(bearer.interface)
