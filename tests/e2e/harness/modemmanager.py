@@ -4,6 +4,7 @@
 Keys and texts are those of mmcli 1.24 (cli/mmcli-output.c in its source).
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -91,21 +92,25 @@ class ModemManager:
 
     def state(self) -> str:
         """The modem's state in ModemManager's words; "absent" if there is none."""
-        code, _ = self._userspace.try_mmcli("-m", "any", timeout=30)
-        return "absent" if code else self.modem()["generic"]["state"]
+        return self._generic().get("state", "absent")
 
-    def wait_modem(self, timeout: float = 60) -> dict[str, Any]:
+    def _generic(self) -> dict[str, Any]:
+        """The modem's section "generic", empty if there is no modem."""
+        code, out = self._userspace.try_mmcli("--output-json", "-m", "any", timeout=30)
+        return {} if code else json.loads(out)["modem"]["generic"]
+
+    def wait_modem(self, timeout: float = 60) -> None:
         """Wait until ModemManager has found the modem and got it ready."""
 
         def ready() -> bool:
-            state = self.state()
+            generic = self._generic()
+            state = generic.get("state", "absent")
             if state == "failed":
-                reason = self.modem()["generic"]["state-failed-reason"]
+                reason = generic["state-failed-reason"]
                 raise FailedError(f"ModemManager cannot use the modem: {reason}")
             return state not in TRANSIENT | {"absent"}
 
         self._wait_until(ready, "ModemManager recognises the modem", timeout, every=0.3)
-        return self.modem()
 
     def wait_state(self, wanted: str, timeout: float = 30) -> None:
         """Wait for a state of the modem."""

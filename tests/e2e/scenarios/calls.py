@@ -47,7 +47,7 @@ def mm_reconnects(ctx: Context) -> None:
         addresses |= {source for source, _ in chain.sources(bearer)}
         check_equal(len(addresses), 2 * (number + 1), "different addresses so far")
         if number % 2:
-            chain.sleeps(ctx)
+            ctx.wait_suspended()
         disconnect(ctx, bearer)
     check_equal(ctx.counter("qmi_calls_started"), 2 * RECONNECTS, "calls the modem saw")
 
