@@ -30,6 +30,7 @@ FAULTS = """\
 [   12.345678] rust_kernel: panicked at src/tx.rs:1:2:
 [   12.345678] bam-dmux 1: Runtime PM usage count underflow!
 [   12.345678] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:0]
+[   12.345678] OF: ERROR: memory leak, expected refcount 1 instead of 2
 [   12.345678] NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 10001 ms
 """
 CLEAN = """\

@@ -37,6 +37,7 @@ PATTERNS = [
     r"kmemleak: .*new suspected",
     r"Memory failure|bad page state|Bad page map",
     r"refused to die|hung_task: blocked",
+    r"OF: ERROR:",
     # Runtime PM and interrupts.
     r"Runtime PM usage count underflow",
     r"Unbalanced (pm_runtime|enable|IRQ)",
