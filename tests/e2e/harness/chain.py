@@ -44,9 +44,13 @@ def check_config(config: IpConfig | None, channel: int, v6: bool) -> None:
     check_equal(config.mtu, 1500, "MTU")
 
 
-def carries(ctx: Context, bearer: Bearer, count: int = 5) -> None:
-    """Data passes both ways, IPv4 and IPv6, from the bearer's own addresses."""
-    channel = channel_of(ctx, bearer.interface)
+def carries(ctx: Context, bearer: Bearer, count: int = 5, far: int | None = None) -> None:
+    """Data passes both ways, IPv4 and IPv6, from the bearer's own addresses.
+
+    To its own channel's far end, or to that of the channel `far`, to which other ways
+    may lead too.
+    """
+    channel = channel_of(ctx, bearer.interface) if far is None else far
     for source, v6 in sources(bearer):
         host = far_ip6(channel) if v6 else far_ip(channel)
         result = ctx.phone.call(

@@ -58,7 +58,8 @@ def mm_reconnects(ctx: Context) -> None:
     cost=40,
 )
 def mm_two_bearers(ctx: Context) -> None:
-    """Loads on both, then an exchange on one that the other must not see."""
+    """Loads on both, then exchanges on one of them, each with the far end of the other, to
+    which the shorter way would be the wrong one."""
     first, second = connect(ctx), connect(ctx, "ims")
     check(first.interface != second.interface, f"both bearers are on {first.interface}")
     channels = [chain.channel_of(ctx, bearer.interface) for bearer in (first, second)]
@@ -83,10 +84,13 @@ def mm_two_bearers(ctx: Context) -> None:
         check_equal(load["bad"] + load["doubled"], 0, "bad datagrams")
         check_equal(load["received"], load["sent"], "datagrams that came back")
     chain.sleeps(ctx)
-    others = ctx.statistics(channels[0])
-    chain.carries(ctx, second)
-    ctx.wait_suspended()
-    check_equal(ctx.statistics(channels[0]), others, "counters of the bearer that was left alone")
+    for idle, busy in ((0, 1), (1, 0)):
+        before = ctx.statistics(channels[idle])
+        chain.carries(ctx, (first, second)[busy], far=channels[idle])
+        ctx.wait_suspended()
+        check_equal(
+            ctx.statistics(channels[idle]), before, "counters of the bearer that was left alone"
+        )
     disconnect(ctx, first)
     chain.carries(ctx, second)
     chain.sleeps(ctx)
@@ -181,5 +185,17 @@ def mm_registration(ctx: Context) -> None:
     )
     ctx.modem.call("registration", state="home")
     ctx.mm.wait_state("registered")
+    shown = [signal_shown(ctx, dbm) for dbm in (-105, -85, -60)]
+    check(shown == sorted(set(shown)), f"signal quality, from weak to strong: {shown}")
     check_equal(ctx.counter("power_ups"), ups, "power-ups of the data path for control messages")
     disconnect(ctx, connect(ctx))
+
+
+def signal_shown(ctx: Context, dbm: int) -> int:
+    """The quality that ModemManager shows soon after the signal has changed."""
+    before = ctx.mm.signal()
+    ctx.modem.call("signal", dbm=dbm)
+    ctx.wait_until(
+        lambda: ctx.mm.signal() != before, f"another signal quality for {dbm} dBm", every=0.3
+    )
+    return ctx.mm.signal()
