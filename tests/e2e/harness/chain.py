@@ -122,6 +122,14 @@ def counted(ctx: Context, bearer: Bearer, before: dict[str, int], payload: int) 
     )
 
 
+def network(ctx: Context) -> str:
+    """All that a bearer's settings change in the guest."""
+    return ctx.phone.run(
+        "ip -o addr; for family in -4 -6; do ip $family rule; ip $family route show table all; "
+        "done; cat /etc/resolv.conf 2>&1 || :"
+    )
+
+
 def sleeps(ctx: Context) -> None:
     """The data path suspends, whatever is said on the control path meanwhile."""
     ctx.wait_suspended()
