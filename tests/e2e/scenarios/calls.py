@@ -35,7 +35,7 @@ def disconnect(ctx: Context, bearer: Bearer) -> None:
 @scenario(
     "20 calls one after the other: data passes each of them, from a new address each time",
     setup="userspace",
-    cost=100,
+    cost=150,
     timeout=300,
 )
 def mm_reconnects(ctx: Context) -> None:
@@ -55,7 +55,7 @@ def mm_reconnects(ctx: Context) -> None:
 @scenario(
     "two bearers at once, on two channels: each carries its own traffic, and one may end",
     setup="userspace",
-    cost=40,
+    cost=60,
 )
 def mm_two_bearers(ctx: Context) -> None:
     """Loads on both, then exchanges on one of them, each with the far end of the other, to
@@ -100,7 +100,7 @@ def mm_two_bearers(ctx: Context) -> None:
 @scenario(
     "a call that the network refuses: mmcli shows the reason, and the next call works",
     setup="userspace",
-    cost=20,
+    cost=45,
     complaints=((UNKNOWN_APN_WORDS, "it passes the network's reason on"),),
 )
 def mm_refusal(ctx: Context) -> None:
@@ -125,7 +125,7 @@ def mm_refusal(ctx: Context) -> None:
 @scenario(
     "a call that the network ends: the bearer is disconnected with the reason; the next call works",
     setup="userspace",
-    cost=30,
+    cost=50,
 )
 def mm_network_drop(ctx: Context) -> None:
     """While data path and programs are asleep, so that only the indication can tell."""
@@ -148,7 +148,7 @@ def mm_network_drop(ctx: Context) -> None:
 @scenario(
     "ModemManager ends or is killed during a call: a new one recognises the modem and makes calls",
     setup="userspace",
-    cost=60,
+    cost=90,
 )
 def mm_restarts(ctx: Context) -> None:
     """One that is told to end ends its calls; those of one that is killed stay up in the modem,
@@ -168,7 +168,7 @@ def mm_restarts(ctx: Context) -> None:
 @scenario(
     "registration follows the network: searching, home, denied; the signal follows too",
     setup="userspace",
-    cost=30,
+    cost=50,
 )
 def mm_registration(ctx: Context) -> None:
     """By indications, with the data path suspended all the time."""

@@ -23,7 +23,7 @@ NO_CALL = ("uplink_no_call",)
 @scenario(
     "qmicli alone makes calls on the channel it binds, and data passes only while they are up",
     setup="loaded",
-    cost=20,
+    cost=30,
     allowed=NO_CALL,
 )
 def qmicli_light(ctx: Context) -> None:
@@ -69,7 +69,7 @@ def raw_call(ctx: Context, client: WdsClient, v6: bool) -> None:
 @scenario(
     "ModemManager recognises modem, network and ports by Debian's own rules",
     setup="userspace",
-    cost=20,
+    cost=40,
 )
 def mm_recognises(ctx: Context) -> None:
     """Compare what mmcli shows with what the modem says of itself."""
@@ -103,7 +103,7 @@ def mm_recognises(ctx: Context) -> None:
 @scenario(
     "a modem that boots while ModemManager runs is recognised and makes calls",
     setup="loaded",
-    cost=20,
+    cost=35,
 )
 def mm_late_modem(ctx: Context) -> None:
     """Ports appear one after the other, as on a phone whose firmware takes its time."""
@@ -121,7 +121,7 @@ def mm_late_modem(ctx: Context) -> None:
 @scenario(
     "simple-connect: address, route, DNS and MTU from the bearer; names, ping, HTTP; disconnect",
     setup="userspace",
-    cost=60,
+    cost=80,
     timeout=240,
     allowed=NO_CALL,
 )
