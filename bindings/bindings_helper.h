@@ -21,6 +21,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <net/devlink.h>
 
 /* Platform device, power management. */
 #include <linux/platform_device.h>

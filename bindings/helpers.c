@@ -9,6 +9,7 @@
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
+#include <net/devlink.h>
 #include <net/gro.h>
 #include <net/netdev_queues.h>
 
@@ -388,3 +389,14 @@ int bam_dmux_helper_napi_gro_receive(struct napi_struct *napi, struct net_device
 	skb_reset_network_header(skb);
 	return napi_gro_receive(napi, skb);
 }
+
+/* --- devlink --- */
+
+#if IS_ENABLED(CONFIG_NET_DEVLINK)
+struct devlink *bam_dmux_helper_devlink_alloc(struct device *dev)
+{
+	static const struct devlink_ops no_ops;
+
+	return devlink_alloc(&no_ops, 0, dev);
+}
+#endif

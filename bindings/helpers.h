@@ -15,6 +15,8 @@
 #include <linux/ratelimit.h>
 #include <linux/skbuff.h>
 
+struct devlink;
+
 /* --- Layout check (layout.c, only with CONFIG_BAM_DMUX_KUNIT_TEST) --- */
 
 /* Size of a type or offset of a field as the C compiler sees it. The last entry has no name. */
@@ -125,5 +127,13 @@ void bam_dmux_helper_napi_gro_flush(struct napi_struct *napi);
 /* Sets the device and the headers' offsets of a raw IP packet. Only in the poll function. */
 int bam_dmux_helper_napi_gro_receive(struct napi_struct *napi, struct net_device *dev,
 				     struct sk_buff *skb);
+
+/* --- devlink --- */
+
+/*
+ * An instance in the initial network namespace, without operations and private data, for a device
+ * that has a driver. NULL if memory is short. Only with CONFIG_NET_DEVLINK.
+ */
+struct devlink *bam_dmux_helper_devlink_alloc(struct device *dev);
 
 #endif

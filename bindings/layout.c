@@ -52,6 +52,14 @@ const struct bam_dmux_layout bam_dmux_layouts[] = {
 	SIZE(qcom_ssr_notify_data),
 	OFFSET(qcom_ssr_notify_data, crashed),
 
+	/* devlink */
+	SIZE(devlink_health_reporter_ops),
+	OFFSET(devlink_health_reporter_ops, name),
+	OFFSET(devlink_health_reporter_ops, recover),
+	OFFSET(devlink_health_reporter_ops, dump),
+	OFFSET(devlink_health_reporter_ops, diagnose),
+	OFFSET(devlink_health_reporter_ops, default_graceful_period),
+
 	/* Work items, completions, rate limits */
 	SIZE(work_struct),
 	SIZE(delayed_work),

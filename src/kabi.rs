@@ -19,6 +19,7 @@
 //! | [`smem_state`] | our own state bits in shared memory |
 //! | [`smsm`] | state lines of other processors: interrupt and level |
 //! | [`ssr`] | restarts of the modem |
+//! | [`devlink`] | devlink instances with health reporters |
 //! | [`work`] | work items with delay and cancellation |
 //! | [`completion`] | `struct completion` with a bounded wait |
 #![allow(unsafe_code)]
@@ -28,6 +29,7 @@
 
 mod bindings;
 pub(crate) mod completion;
+pub(crate) mod devlink;
 pub(crate) mod dma;
 pub(crate) mod dmaengine;
 pub(crate) mod napi;
