@@ -21,6 +21,7 @@
 //! | `ports` | which channel has which interface | |
 //! | `netdev` | the network interface of a channel | other channels |
 //! | `ssr` | restarts of the modem | |
+//! | `health` | what went wrong, told to user space | |
 //! | `stats`, `debugfs` | what is counted, and showing it | |
 //!
 //! `kabi` is the only module in which the compiler lets code vouch for itself: everywhere else such
@@ -38,6 +39,7 @@ mod debugfs;
 mod dmux;
 mod driver;
 mod fifo;
+mod health;
 mod kabi;
 mod link;
 mod netdev;

@@ -24,7 +24,9 @@ use kernel::{
 };
 
 use super::{
+    health::Health,
     kabi::{
+        devlink::Object,
         dmaengine::Notify,
         napi::{
             Napi,
@@ -65,6 +67,7 @@ pub(crate) struct Dmux {
     dev: ARef<Device>,
     pub(crate) pm: RuntimePm,
     pub(crate) counters: Counters,
+    pub(crate) health: Arc<Health>,
     #[pin]
     log: RateLimit,
     #[pin]
@@ -101,11 +104,13 @@ impl Dmux {
     pub(crate) fn new(dev: &Device, link: impl PinInit<Link, Error>) -> Result<Arc<Self>> {
         let tx = Tx::new()?;
         let rx = Rx::new()?;
+        let health = Health::new()?;
         Arc::pin_init(
             try_pin_init!(Self {
                 dev: dev.into(),
                 pm: RuntimePm::new(dev),
                 counters: Counters::new(),
+                health,
                 log <- RateLimit::new(),
                 link <- link,
                 tx <- tx,
@@ -234,6 +239,27 @@ impl Dmux {
     /// Has the rings polled. Any context.
     pub(crate) fn poll_soon(&self) {
         self.napi.schedule();
+    }
+
+    /// Something went wrong: looks at the lines again, soon. Any context.
+    pub(crate) fn recover_later(self: &Arc<Self>) {
+        self.follow_power_later();
+    }
+
+    /// Makes the link work for somebody who waits for it. Sleeps; bounded as [`Dmux::resume`].
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the modem did not answer. What runtime PM says, when the system sleeps.
+    pub(crate) fn recover_now(self: &Arc<Self>) -> Result {
+        let _active = self.pm.resume_and_get()?;
+        self.resume()
+    }
+
+    /// The device's state for health reports, besides that of link and rings. Process context.
+    pub(crate) fn describe(&self, out: &mut Object<'_>) {
+        self.ports.describe(out);
+        out.object(c"counters", |out| self.counters.describe(out));
     }
 
     /// The device's state for people.

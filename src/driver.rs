@@ -81,6 +81,7 @@ impl kabi_platform::Driver for BamDmux {
     fn start(pdev: &platform::Device<Bound>, data: Pin<&Self::Data>) -> Result {
         let dmux = &data.dmux;
         dmux.start()?;
+        dmux.health.start(pdev.as_ref(), dmux)?;
 
         // From here on the modem's edges are heard. Edges of before are not missed: the levels
         // are looked at below.
@@ -104,6 +105,8 @@ impl kabi_platform::Driver for BamDmux {
     }
 
     fn unbind(_pdev: &platform::Device<Bound>, data: Pin<&Self::Data>) {
+        // First, so that nobody asks for recovery any more.
+        data.dmux.health.stop();
         data.dmux.stop();
         let callers = data.callers.lock().take();
         // Waits for handlers that are running.

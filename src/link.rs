@@ -40,6 +40,7 @@ use kernel::{
 
 use super::{
     dmux::Dmux,
+    health::Fault,
     kabi::{
         completion::Completion,
         smem_state::StateBit,
@@ -56,6 +57,8 @@ use super::{
         POWER_TIMEOUT_MS, //
     },
 };
+
+mod report;
 
 /// Power changes followed at a time: a modem that does nothing else must not keep a waker waiting.
 const MAX_CHANGES: usize = 2;
@@ -169,6 +172,7 @@ impl Link {
                         dmux.connect_failed(e);
                         break;
                     }
+                    dmux.health.works();
                     self.state.lock().connected()
                 }
                 Transition::Disconnect => {
@@ -215,7 +219,9 @@ impl Link {
         dmux.counters.wakes.inc();
 
         self.wait_until_up(dmux)
-            .or_else(|e| self.not_answered(dmux, e))
+            .or_else(|e| self.not_answered(dmux, e))?;
+        dmux.health.works();
+        Ok(())
     }
 
     /// Takes the vote back after a wake-up that failed, and leaves the modem alone for a while.
@@ -227,10 +233,14 @@ impl Link {
             dmux.tx.open(dmux);
             return Ok(());
         }
+        let missing = report::missing(state.wake_step());
         dmux.tx.close();
         self.write_vote(dmux, &mut state, false);
         drop(state);
         dmux.counters.wakes_failed.inc();
+        if error == ETIMEDOUT {
+            dmux.health.fault(Fault::WakeTimeout, missing);
+        }
         *self.unanswered.lock() = Some(Instant::now());
         Err(error)
     }

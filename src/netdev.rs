@@ -13,6 +13,7 @@ use kernel::{
 
 use super::{
     dmux::Dmux,
+    health::Fault,
     kabi::{
         netdev::{
             Config,
@@ -155,6 +156,9 @@ impl Operations for Wwan {
     fn tx_timeout(dev: &Device<Self>) {
         let this = dev.private();
         this.dmux.counters.tx_timeouts.inc();
+        this.dmux
+            .health
+            .fault(Fault::TxStall, c"a queue was stopped for too long");
         this.dmux.wake_modem();
     }
 

@@ -21,6 +21,7 @@ use kernel::{
 use super::{
     dmux::Dmux,
     kabi::{
+        devlink::Object,
         sync::{
             new_spinlock_bh,
             rcu,
@@ -188,6 +189,27 @@ impl Ports {
                 f(&interface);
             }
         }
+    }
+
+    /// The channels' state for health reports. Process context.
+    pub(crate) fn describe(&self, out: &mut Object<'_>) {
+        out.array(c"channels", |out| {
+            for channel in Channel::all() {
+                let state = self.table.lock().state(channel);
+                let interface = self.interface(channel);
+                out.object(|out| {
+                    out.u64(c"channel", channel.index() as u64);
+                    out.bool(c"remote_open", state.remote_open);
+                    out.bool(c"wanted", state.wanted);
+                    out.bool(c"announced", state.announced);
+                    if let Some(interface) = interface {
+                        out.text(c"interface", fmt!("{}", interface.name()));
+                        out.bool(c"running", interface.is_running());
+                        out.bool(c"present", interface.is_present());
+                    }
+                });
+            }
+        });
     }
 
     /// The channels' state for people.

@@ -27,6 +27,7 @@ use super::{
     dmux::Dmux,
     fifo::Fifo,
     kabi::{
+        devlink::Object,
         dma::{
             FromDevice,
             Mapped, //
@@ -220,6 +221,24 @@ impl Rx {
             dmux.counters.rx_refill_failed.inc();
             dmux.refill_later();
         }
+    }
+
+    /// The ring's state for health reports. Process context.
+    pub(crate) fn describe(&self, out: &mut Object<'_>) {
+        // Copied out: writing it down sleeps.
+        let (connected, posted, missing, left_over) = {
+            let ring = self.ring.lock();
+            (
+                ring.pipe.is_some(),
+                ring.pipe.as_ref().map_or(0, Pipe::in_flight),
+                ring.missing,
+                ring.left_over.len(),
+            )
+        };
+        out.bool(c"connected", connected);
+        out.u64(c"posted", posted as u64);
+        out.u64(c"missing", missing as u64);
+        out.u64(c"left_over", left_over as u64);
     }
 
     /// The ring's state for people.

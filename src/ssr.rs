@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     dmux::Dmux,
+    health::Fault,
     kabi::ssr::{
         Event,
         SsrHandler, //
@@ -31,6 +32,9 @@ impl SsrHandler for RestartWatch {
                 if crashed { "crashed" } else { "stopped" }
             );
             dmux.counters.modem_restarts.inc();
+            if crashed {
+                dmux.health.fault(Fault::Crash, c"reported by remoteproc");
+            }
             dmux.ports.forget_all();
             dmux.ports_changed();
         }

@@ -14,6 +14,8 @@ use kernel::{
     }, //
 };
 
+use super::kabi::devlink::Object;
+
 /// One event counter: relaxed, since nothing is ordered by it.
 pub(crate) struct Counter(Atomic<i64>);
 
@@ -54,6 +56,11 @@ macro_rules! counters {
                 Self {
                     $($name: Counter::new(),)*
                 }
+            }
+
+            /// Writes all of them for health reports.
+            pub(crate) fn describe(&self, out: &mut Object<'_>) {
+                $(out.u64(kernel::c_str!(stringify!($name)), self.$name.get());)*
             }
 
             /// Writes one `name: value` line for each counter.

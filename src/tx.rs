@@ -36,6 +36,7 @@ use super::{
     dmux::Dmux,
     fifo::Fifo,
     kabi::{
+        devlink::Object,
         dmaengine::Pipe,
         napi::Poll,
         netdev::{
@@ -280,6 +281,30 @@ impl Tx {
         self.close();
         self.drop_waiting(dmux);
         self.ring.lock().pm = None;
+    }
+
+    /// The ring's state for health reports. Process context.
+    pub(crate) fn describe(&self, out: &mut Object<'_>) {
+        // Copied out: writing it down sleeps.
+        let (open, connected, stopped, pm, data, waiting, in_flight) = {
+            let ring = self.ring.lock();
+            (
+                ring.open,
+                ring.pipe.is_some(),
+                ring.data.is_stopped(),
+                ring.pm.is_some(),
+                ring.data.len(),
+                ring.waiting.len(),
+                ring.pipe.as_ref().map_or(0, Pipe::in_flight),
+            )
+        };
+        out.bool(c"open", open);
+        out.bool(c"connected", connected);
+        out.bool(c"stopped", stopped);
+        out.bool(c"pm", pm);
+        out.u64(c"data", data as u64);
+        out.u64(c"waiting", waiting as u64);
+        out.u64(c"in_flight", in_flight as u64);
     }
 
     /// The ring's state for people.

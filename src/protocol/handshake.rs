@@ -309,6 +309,33 @@ impl Handshake {
         }
     }
 
+    /// The modem's lines as they were last seen.
+    #[must_use]
+    pub const fn lines(&self) -> Lines {
+        Lines {
+            power: self.power,
+            ack: self.ack,
+        }
+    }
+
+    /// Our bits as they were last written.
+    #[must_use]
+    pub const fn own_bits(&self) -> OwnBits {
+        self.own
+    }
+
+    /// Whether the modem has not acknowledged the last change of the vote yet.
+    #[must_use]
+    pub const fn is_ack_outstanding(&self) -> bool {
+        self.expected_ack.is_some()
+    }
+
+    /// What the handshake went through.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// What has to happen next for frames to be sent.
     #[must_use]
     pub const fn wake_step(&self) -> WakeStep {
