@@ -113,6 +113,12 @@ void bam_dmux_helper_skb_reset_mac_header(struct sk_buff *skb)
 	skb_reset_mac_header(skb);
 }
 
+void bam_dmux_helper_skb_orphan(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+	nf_reset_ct(skb);
+}
+
 void bam_dmux_helper_skb_tx_timestamp(struct sk_buff *skb)
 {
 	if (skb_shinfo(skb)->tx_flags & (SKBTX_SW_TSTAMP | SKBTX_BPF))

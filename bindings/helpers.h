@@ -59,6 +59,8 @@ void bam_dmux_helper_skb_empty(struct sk_buff *skb);
 u16 bam_dmux_helper_skb_protocol(const struct sk_buff *skb);
 void bam_dmux_helper_skb_set_protocol(struct sk_buff *skb, u16 protocol);
 void bam_dmux_helper_skb_reset_mac_header(struct sk_buff *skb);
+/* Detaches it from the socket and the connection that it belongs to. */
+void bam_dmux_helper_skb_orphan(struct sk_buff *skb);
 /* The software part of skb_tx_timestamp(): it does not look at skb->dev. */
 void bam_dmux_helper_skb_tx_timestamp(struct sk_buff *skb);
 

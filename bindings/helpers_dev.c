@@ -168,6 +168,18 @@ void bam_dmux_helper_dmaengine_synchronize(struct dma_chan *chan)
 	dmaengine_synchronize(chan);
 }
 
+/* --- This module --- */
+
+bool bam_dmux_helper_module_get(void)
+{
+	return try_module_get(THIS_MODULE);
+}
+
+void bam_dmux_helper_module_put(void)
+{
+	module_put(THIS_MODULE);
+}
+
 /* --- Restarts of a remote processor --- */
 
 #if IS_ENABLED(CONFIG_QCOM_RPROC_COMMON)

@@ -62,6 +62,12 @@ void bam_dmux_helper_dma_async_issue_pending(struct dma_chan *chan);
 int bam_dmux_helper_dmaengine_terminate_async(struct dma_chan *chan);
 void bam_dmux_helper_dmaengine_synchronize(struct dma_chan *chan);
 
+/* --- This module --- */
+
+/* False while it is being unloaded. */
+bool bam_dmux_helper_module_get(void);
+void bam_dmux_helper_module_put(void);
+
 /* --- Restarts of a remote processor --- */
 
 /*

@@ -20,6 +20,7 @@
 //! | [`smsm`] | state lines of other processors: interrupt and level |
 //! | [`ssr`] | restarts of the modem |
 //! | [`devlink`] | devlink instances with health reporters |
+//! | [`module`] | this module's reference count |
 //! | [`work`] | work items with delay and cancellation |
 //! | [`completion`] | `struct completion` with a bounded wait |
 #![allow(unsafe_code)]
@@ -32,6 +33,7 @@ pub(crate) mod completion;
 pub(crate) mod devlink;
 pub(crate) mod dma;
 pub(crate) mod dmaengine;
+pub(crate) mod module;
 pub(crate) mod napi;
 pub(crate) mod netdev;
 pub(crate) mod platform;

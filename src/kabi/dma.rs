@@ -185,6 +185,11 @@ impl<D: Direction> Mapped<D> {
         skb
     }
 
+    /// Detaches the buffer from its socket, see [`SkBuff::orphan()`]. Its bytes stay as they are.
+    pub(super) fn orphan(&mut self) {
+        self.skb.orphan();
+    }
+
     /// The number of mapped bytes.
     pub fn len(&self) -> usize {
         self.mapping.len

@@ -31,6 +31,12 @@
 //! terminating had ended, and an RCU grace period that begins after it waits for that section.
 //! `dmaengine_synchronize()` is called first nevertheless, for providers that have it.
 //!
+//! # A DMA engine without power
+//!
+//! The API has no way to take transfers back, or to give a channel up, that is known not to touch the
+//! hardware. A pipe of an engine that may be dark is [parked](Pipe::park) until it is known to have
+//! power again.
+//!
 //! Limitations:
 //! - Not for providers that call back in threads, or that do not fulfil the second fact.
 //! - The number of bytes moved is not known: the providers of interest do not report it.
@@ -65,8 +71,10 @@ use kernel::{
     sync::Arc, //
 };
 
+mod parked;
 mod queue;
 
+pub use parked::Parked;
 pub use queue::{
     Drained,
     Notify, //

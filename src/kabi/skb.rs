@@ -297,6 +297,13 @@ impl SkBuff {
         unsafe { bindings::bam_dmux_helper_skb_reset_mac_header(self.as_raw()) };
     }
 
+    /// Detaches the buffer from the socket and the connection that it belongs to, which need not wait
+    /// for it any more. For one that the driver will keep for long.
+    pub fn orphan(&mut self) {
+        // SAFETY: The buffer is valid by the type invariants, and nobody else uses it.
+        unsafe { bindings::bam_dmux_helper_skb_orphan(self.as_raw()) };
+    }
+
     /// Gives the socket the software time stamp it asked for, if it did. Call it just before the
     /// device gets the buffer.
     pub fn tx_timestamp(&self) {

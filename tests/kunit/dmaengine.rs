@@ -236,6 +236,36 @@ mod cases {
         Ok(())
     }
 
+    /// A pipe that is put aside keeps its buffers from everybody and the channel from new owners, and
+    /// gives up both when it is shut down.
+    #[test]
+    fn parked_pipe_keeps_what_it_has() -> Result {
+        let fake = Fake::new()?;
+        let watch = Watch::new(0)?;
+        let mut pipe = fake.request::<ToDevice>(&watch)?;
+        send(&mut pipe, 1)?;
+        send(&mut pipe, 2)?;
+        pipe.issue_pending();
+        let parked = pipe.park();
+        assert!(fake.state() == (0, 2));
+        assert!(fake.request::<ToDevice>(&watch).is_err());
+        // The engine goes on with what it has.
+        fake.complete(1);
+        assert!(watch.wait_ended(1));
+        let mut contents = parked.contents();
+        assert!(contents.next() == Some((&1, true)));
+        assert!(contents.next() == Some((&2, false)));
+        assert!(contents.next().is_none());
+        drop(contents);
+        let mut rest = parked.shutdown();
+        assert!(fake.state() == (0, 0));
+        assert!(rest.next().is_some_and(|(_, v, done)| v == 1 && done));
+        assert!(rest.next().is_some_and(|(_, v, done)| v == 2 && !done));
+        drop(rest);
+        assert!(fake.request::<ToDevice>(&watch).is_ok());
+        Ok(())
+    }
+
     /// After shutdown nobody holds the receiver of the notifications, whatever was in flight.
     #[test]
     fn shutdown_gives_up_the_receiver() -> Result {

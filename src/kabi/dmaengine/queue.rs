@@ -169,6 +169,22 @@ impl<T> Queue<T> {
         self.pop().map(|(value, _)| value)
     }
 
+    /// All values, oldest first, each with whether it is done.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&T, bool)> {
+        (0..self.len).filter_map(|n| {
+            let place = self.place(n);
+            let value = self.values.get(place)?.as_ref()?;
+            // Pairs with the store in `Slot::complete()`.
+            let done = self.slots.get(place)?.done.load(Acquire);
+            Some((value, done))
+        })
+    }
+
+    /// All values, in no order.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.values.iter_mut().flatten()
+    }
+
     /// Makes the values available in order. No callback may run any more.
     pub(super) fn into_drained(self) -> Drained<T> {
         Drained(self)
@@ -277,6 +293,22 @@ mod tests {
         assert!(drained.next() == Some((2, (), true)));
         assert!(drained.next() == Some((3, (), false)));
         assert!(drained.next().is_none());
+        Ok(())
+    }
+
+    /// A look at what is in flight changes nothing and goes by age.
+    #[test]
+    fn contents_are_listed_by_age() -> Result {
+        let (mut q, _notify) = queue(2)?;
+        complete(add(&mut q, 1));
+        q.pop_completed();
+        add(&mut q, 2);
+        complete(add(&mut q, 3));
+        let mut seen = q.iter().map(|((value, ()), done)| (*value, done));
+        assert!(seen.next() == Some((2, false)));
+        assert!(seen.next() == Some((3, true)));
+        assert!(seen.next().is_none());
+        assert!(q.len() == 2);
         Ok(())
     }
 
