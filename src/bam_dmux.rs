@@ -20,7 +20,7 @@
 //! | `tx`, `rx` | the two rings | power lines |
 //! | `ports` | which channel has which interface | |
 //! | `netdev` | the network interface of a channel | other channels |
-//! | `ssr` | restarts of the modem | |
+//! | `ssr` | restarts of the modem, as reported | |
 //! | `health` | what went wrong, told to user space | |
 //! | `stats`, `debugfs` | what is counted, and showing it | |
 //!

@@ -16,50 +16,57 @@
 use kernel::{
     device::Device,
     fmt,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
 use super::{
-    health::Health,
+    health::{
+        Fault,
+        Health, //
+    },
     kabi::{
         devlink::Object,
         dmaengine::Notify,
+        module,
         napi::{
             Napi,
             Poll,
             Poller, //
         },
         ratelimit::RateLimit,
-        runtime_pm::RuntimePm,
+        runtime_pm::{
+            PmRef,
+            RuntimePm, //
+        },
         smsm::LineHandler,
-        work::{
-            impl_has_work,
-            Work,
-            WorkItem, //
-        }, //
+        work::Work, //
     },
     link::Link,
     ports::Ports,
+    protocol::handshake::Loss,
     rx::Rx,
     stats::Counters,
     tx::Tx, //
 };
 
-/// Interfaces to create, detach or attach.
-const WORK_PORTS: u64 = 0;
-/// Frames wait for the modem to be woken.
-const WORK_WAKE: u64 = 1;
-/// Receive buffers are missing.
-const WORK_REFILL: u64 = 2;
-/// Connecting failed and is to be tried again.
-const WORK_CONNECT: u64 = 3;
+mod pipes;
+mod works;
 
-/// Pause before something that failed for want of memory is tried again, in milliseconds.
-const RETRY_MS: u32 = 100;
+use works::{
+    WORK_CONNECT,
+    WORK_GRACE,
+    WORK_PORTS,
+    WORK_PROBE,
+    WORK_REFILL,
+    WORK_WAKE,
+    WORK_WATCH, //
+};
 
 /// One BAM-DMUX device.
 #[pin_data]
@@ -88,13 +95,17 @@ pub(crate) struct Dmux {
     refill_work: Work<Dmux, WORK_REFILL>,
     #[pin]
     connect_work: Work<Dmux, WORK_CONNECT>,
-}
-
-impl_has_work! {
-    impl HasWork<Self, WORK_PORTS> for Dmux { self.ports_work }
-    impl HasWork<Self, WORK_WAKE> for Dmux { self.wake_work }
-    impl HasWork<Self, WORK_REFILL> for Dmux { self.refill_work }
-    impl HasWork<Self, WORK_CONNECT> for Dmux { self.connect_work }
+    #[pin]
+    watch_work: Work<Dmux, WORK_WATCH>,
+    #[pin]
+    probe_work: Work<Dmux, WORK_PROBE>,
+    #[pin]
+    grace_work: Work<Dmux, WORK_GRACE>,
+    #[pin]
+    grace_usage: Mutex<Option<PmRef>>,
+    /// Held while pipes are put aside that could not be taken down if the driver went now.
+    #[pin]
+    module: Mutex<Option<module::Pin>>,
 }
 
 impl Dmux {
@@ -121,6 +132,11 @@ impl Dmux {
                 wake_work <- Work::new(),
                 refill_work <- Work::new(),
                 connect_work <- Work::new(),
+                watch_work <- Work::new(),
+                probe_work <- Work::new(),
+                grace_work <- Work::new(),
+                grace_usage <- new_mutex!(None),
+                module <- new_mutex!(None),
             }? Error),
             GFP_KERNEL,
         )
@@ -147,13 +163,16 @@ impl Dmux {
     pub(crate) fn finish(self: &Arc<Self>) {
         // If the modem took the power away after the interrupts were gone, it waits for the ack.
         self.link.follow_power(self);
-        self.disconnect();
+        if self.link.may_touch() {
+            self.disconnect();
+            self.dispose();
+        } else {
+            self.leave_behind();
+        }
         self.napi.stop();
         // After NAPI, which queues works.
-        self.ports_work.cancel_sync();
-        self.wake_work.cancel_sync();
-        self.refill_work.cancel_sync();
-        self.connect_work.cancel_sync();
+        self.disable_works();
+        *self.grace_usage.lock() = None;
         self.tx.purge(self);
         self.ports.free();
     }
@@ -168,69 +187,53 @@ impl Dmux {
         self.log.allow(c"bam-dmux")
     }
 
-    /// Connects both pipes, the receive ring filled. BAM has power. Process context.
-    ///
-    /// On error neither pipe is connected.
-    pub(crate) fn connect(self: &Arc<Self>) -> Result {
-        self.rx.connect(self)?;
-        self.tx
-            .connect(self)
-            .inspect_err(|_| self.rx.disconnect(self))
-    }
-
-    /// Disconnects both pipes. BAM still has power. Process context.
-    pub(crate) fn disconnect(self: &Arc<Self>) {
-        self.tx.disconnect(self);
-        self.rx.disconnect(self);
-    }
-
-    /// Connecting failed with `error`: says so and tries again soon. Any context.
-    pub(crate) fn connect_failed(self: &Arc<Self>, error: Error) {
-        if self.may_log() {
-            dev_err!(
-                self.dev(),
-                "can't set up the DMA pipes ({error:?}), trying again in {RETRY_MS} ms\n"
-            );
+    /// The modem is lost: says so, takes the carrier from all interfaces and drops what waits.
+    pub(crate) fn modem_lost(self: &Arc<Self>, loss: Loss) {
+        let stopped = loss == Loss::Stopped;
+        self.counters.modem_losses.inc();
+        if !stopped {
+            self.health.fault(Fault::Crash, c"found out by the driver");
         }
-        self.follow_power_later();
+        if !stopped && self.may_log() {
+            dev_warn!(self.dev(), "modem is lost ({loss:?}), waiting for it\n");
+        }
+        self.ports.modem_lost(stopped);
+        self.tx.drop_waiting(self);
+        self.ports_changed();
     }
 
-    /// Has the power line looked at once more, soon. Any context.
-    pub(crate) fn follow_power_later(self: &Arc<Self>) {
-        Work::<Dmux, WORK_CONNECT>::enqueue_delayed(self, RETRY_MS);
+    /// The modem has power (again), and may say which channels are open. Returns whether that matters.
+    pub(crate) fn modem_powered(self: &Arc<Self>) -> bool {
+        let held = self.ports.modem_powered();
+        if held {
+            // Keeps the power on for that long.
+            *self.grace_usage.lock() = self.pm.get().ok();
+            self.grace_later();
+        }
+        held
     }
 
-    /// A channel was opened or closed: interfaces follow from a work. Any context.
-    pub(crate) fn ports_changed(self: &Arc<Self>) {
-        Work::<Dmux, WORK_PORTS>::enqueue(self);
-    }
-
-    /// An interface could not be created: tries again soon. Any context.
-    pub(crate) fn ports_retry(self: &Arc<Self>) {
-        Work::<Dmux, WORK_PORTS>::enqueue_delayed(self, RETRY_MS);
-    }
-
-    /// Frames wait and nobody is sending them: wakes the modem from a work. Any context.
-    pub(crate) fn wake_modem(self: &Arc<Self>) {
-        Work::<Dmux, WORK_WAKE>::enqueue(self);
-    }
-
-    /// A command could not be sent for want of memory: tries again soon. Any context.
-    pub(crate) fn announce_later(self: &Arc<Self>) {
-        Work::<Dmux, WORK_WAKE>::enqueue_delayed(self, RETRY_MS);
-    }
-
-    /// Receive buffers could not be had at once: a work that may sleep gets them. Any context.
-    pub(crate) fn refill_later(self: &Arc<Self>) {
-        Work::<Dmux, WORK_REFILL>::enqueue(self);
-    }
-
-    /// Wakes the modem on behalf of runtime PM and sends what waits. Sleeps; bounded.
+    /// Runtime PM wants the link up. Returns at once: whoever asked may hold RTNL, as the network core
+    /// does for `ip link set up` of a detached interface and for ethtool, and the modem may take
+    /// seconds. Process context.
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` when the modem did not answer; what waited is dropped and counted.
-    pub(crate) fn resume(self: &Arc<Self>) -> Result {
+    /// `ENODEV` when the device is being unbound.
+    pub(crate) fn vote_for_pm(self: &Arc<Self>) -> Result {
+        if !self.link.is_live() {
+            return Err(ENODEV);
+        }
+        self.wake_modem();
+        Ok(())
+    }
+
+    /// Wakes the modem and sends what waits. Sleeps; bounded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::wake`]; what waited is dropped and counted.
+    fn wake(self: &Arc<Self>) -> Result {
         self.link
             .wake(self)
             .inspect_err(|_| self.tx.drop_waiting(self))
@@ -241,19 +244,14 @@ impl Dmux {
         self.napi.schedule();
     }
 
-    /// Something went wrong: looks at the lines again, soon. Any context.
-    pub(crate) fn recover_later(self: &Arc<Self>) {
-        self.follow_power_later();
-    }
-
-    /// Makes the link work for somebody who waits for it. Sleeps; bounded as [`Dmux::resume`].
+    /// Makes the link work for somebody who waits for it. Sleeps; bounded as [`Link::wake`].
     ///
     /// # Errors
     ///
     /// `ETIMEDOUT` when the modem did not answer. What runtime PM says, when the system sleeps.
     pub(crate) fn recover_now(self: &Arc<Self>) -> Result {
-        let _active = self.pm.resume_and_get()?;
-        self.resume()
+        let _usage = self.pm.get()?;
+        self.wake()
     }
 
     /// The device's state for health reports, besides that of link and rings. Process context.
@@ -288,52 +286,12 @@ impl Notify for Dmux {
     }
 }
 
-impl WorkItem<WORK_PORTS> for Dmux {
-    fn run(this: Arc<Self>) {
-        this.ports.follow_channels(&this);
-    }
-}
-
-impl WorkItem<WORK_WAKE> for Dmux {
-    fn run(this: Arc<Self>) {
-        let Ok(_active) = this.pm.resume_and_get() else {
-            // A wake-up that failed has dropped what waited. What is there all the same came after
-            // it, or runtime PM is off because the system sleeps.
-            if this.tx.is_waiting() {
-                this.announce_later();
-            }
-            return;
-        };
-        // Active, but the link may be down all the same: the modem took the power away in spite
-        // of the vote.
-        if this.tx.is_waiting() && this.resume().is_err() {
-            // Commands that are due go out with the next wake-up.
-            return;
-        }
-        this.tx.announce(&this);
-    }
-}
-
-impl WorkItem<WORK_REFILL> for Dmux {
-    fn run(this: Arc<Self>) {
-        if this.rx.refill(&this).is_err() {
-            Work::<Dmux, WORK_REFILL>::enqueue_delayed(&this, RETRY_MS);
-        }
-    }
-}
-
-impl WorkItem<WORK_CONNECT> for Dmux {
-    fn run(this: Arc<Self>) {
-        this.link.follow_power(&this);
-    }
-}
-
 /// Interrupt handler of the modem's power line. Runs in SMSM's thread.
 pub(crate) struct PowerLine(pub(crate) Arc<Dmux>);
 
 impl LineHandler for PowerLine {
     fn changed(&self) {
-        self.0.link.follow_power(&self.0);
+        self.0.link.power_interrupt(&self.0);
     }
 }
 

@@ -119,6 +119,6 @@ impl kabi_platform::Driver for BamDmux {
     }
 
     fn runtime_resume(data: Pin<&Self::Data>) -> Result {
-        data.dmux.resume()
+        data.dmux.vote_for_pm()
     }
 }

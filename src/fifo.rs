@@ -61,6 +61,11 @@ impl<T> Fifo<T> {
         Ok(())
     }
 
+    /// The oldest item.
+    pub(crate) fn front(&self) -> Option<&T> {
+        self.slots.get(self.head)?.as_ref()
+    }
+
     /// Takes the oldest item.
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.len == 0 {
@@ -86,6 +91,7 @@ mod tests {
         for next_in in 0..25 {
             assert!(fifo.push(next_in).is_ok());
             if fifo.len() == 3 {
+                assert!(fifo.front() == Some(&next_out));
                 assert!(fifo.pop() == Some(next_out));
                 next_out += 1;
             }
@@ -98,6 +104,7 @@ mod tests {
     #[test]
     fn is_bounded() -> Result {
         let mut fifo = Fifo::new(2, GFP_KERNEL)?;
+        assert!(fifo.front().is_none());
         assert!(fifo.pop().is_none());
         assert!(fifo.push(1).is_ok());
         assert!(fifo.push(2).is_ok());

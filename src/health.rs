@@ -9,14 +9,17 @@
 //!
 //! - diagnose: what the link looks like now.
 //! - dump: the same with channels, counters, and the fault that led to it.
-//! - recover, by itself after a fault: the driver looks again, in the background; the state is "error"
-//!   until the link is seen to work. For a user: the modem is woken, and the answer is the result.
+//! - recover, by itself after a fault: a modem that did not answer is asked once more, a little later.
+//!   After the other faults the link is about to do what can be done, without being told to. The state
+//!   is "error" until the link is seen to work. For a user: the modem is woken, and the answer is the
+//!   result.
 //!
 //! # Rate
 //!
 //! A modem that fails all the time must not keep the CPU or a listener busy. Faults are counted and
-//! told at most every [`pending::PAUSE_MS`], one report for each kind. While the state is "error", or a recovery
-//! is younger than [`GRACEFUL_PERIOD_MS`], devlink neither dumps nor recovers. Nothing is logged here.
+//! told at most every [`pending::PAUSE_MS`], one report for each kind. While the state is "error", or a
+//! recovery is younger than [`GRACEFUL_PERIOD_MS`], devlink neither dumps nor recovers. Nothing is
+//! logged here.
 //!
 //! # Locks
 //!
@@ -235,8 +238,10 @@ impl HealthReporter for Modem {
 
     fn recover(&self, cause: Option<&Cause>) -> Result {
         match cause {
-            Some(_) => {
-                self.dmux.recover_later();
+            Some(cause) => {
+                if cause.fault == Fault::WakeTimeout {
+                    self.dmux.link.ask_again(&self.dmux);
+                }
                 Err(EINPROGRESS)
             }
             None => self.dmux.health.recover(&self.dmux),

@@ -2,16 +2,41 @@
 
 //! The link to the modem: when may the BAM be touched, and who asked for it.
 //!
-//! This module carries out what [`Handshake`] decides. Two directions meet here:
+//! This module carries out what [`Handshake`] decides. Three things meet here:
 //!
 //! - The *modem* raises its power line when the BAM has power and lowers it before it takes the
-//!   power away. [`Link::follow_power`] brings the rings in step with the line and acknowledges.
-//! - *Linux* votes for the data path. [`Link::wake`] votes and waits, [`Link::release`] takes the
-//!   vote back.
+//!   power away. [`Link::follow_power`] brings the rings in step with the line and acknowledges
+//!   (`link/transition.rs`).
+//! - *Linux* votes for the data path. [`Link::wake`] votes and waits (`link/wake.rs`),
+//!   [`Link::release`] takes the vote back.
+//! - The modem *dies*. [`Link::stopped`] hears of it, [`Link::watch`] finds it out, and
+//!   [`Link::probe`] asks whether it is back (`link/watch.rs`).
 //!
 //! All decisions are made on levels read from shared memory at the time of the decision. The
 //! interrupts only say "look again", and every wait looks again by itself every
 //! [`POLL_MS`]: an edge that got lost costs at most that long.
+//!
+//! # What is not done to a BAM without power
+//!
+//! Every access to its registers would stall the bus. The DMA engine's API has no call that takes
+//! transfers back or gives a channel up without such an access, and none that forbids the engine to
+//! make one by itself. So what is guaranteed is this:
+//!
+//! - From the moment that the modem is known to be lost the driver makes no call that touches a
+//!   register: no doorbell, no request, no terminate, no release. Both pipes are put aside as they
+//!   are, with their channels and mapped buffers.
+//! - They are taken down when the power line says that the BAM has power again, before the pipes are
+//!   connected anew; then the registers are those of a BAM that has just been reset.
+//! - When the driver is unbound before that: with a power line that is low, or firmware that is
+//!   stopped, they are never given back. Buffers and channels are lost until the next boot of Linux,
+//!   which is better than a bus that stands still. So that this takes a deliberate act, the module
+//!   cannot be unloaded in that state. With a power line that is high they *are* taken down, also if
+//!   the modem is silent: a line that stands high is the only evidence there is, and firmware that
+//!   hangs leaves the BAM powered.
+//!
+//! What cannot be guaranteed: between the death of a modem and the moment at which Linux hears of it
+//! or finds out, the driver rings doorbells; and the DMA engine's own interrupt handler reads
+//! registers whenever its interrupt comes.
 //!
 //! Locks: `wake` (one waker at a time, slept under) → `transition` (one connect or disconnect at
 //! a time, slept under) → `state` (short) → the rings' spin locks.
@@ -40,36 +65,30 @@ use kernel::{
 
 use super::{
     dmux::Dmux,
-    health::Fault,
     kabi::{
         completion::Completion,
         smem_state::StateBit,
         smsm::Line, //
     },
-    protocol::handshake::{
-        AckSeen,
-        Handshake,
-        Lines,
-        OwnBits,
-        Transition,
-        WakeStep,
-        ACK_TIMEOUT_MS,
-        POWER_TIMEOUT_MS, //
+    protocol::{
+        handshake::{
+            Handshake,
+            Lines,
+            OwnBits,
+            WakeStep, //
+        },
+        stall::Stall, //
     },
 };
 
+mod lines;
 mod report;
-
-/// Power changes followed at a time: a modem that does nothing else must not keep a waker waiting.
-const MAX_CHANGES: usize = 2;
+mod transition;
+mod wake;
+mod watch;
 
 /// Longest time that a lost edge goes unnoticed while somebody waits.
 const POLL_MS: u32 = 100;
-
-/// How long a modem that did not answer is left alone, in milliseconds, unless one of its lines
-/// moves before. Frames that come in that time are dropped at once instead of waiting for seconds
-/// each, and who has to wait for a wake-up under way (unbinding does) waits for one, not for many.
-const LEAVE_ALONE_MS: i64 = 1000;
 
 /// How long unbinding waits for the modem to take the power away in order.
 ///
@@ -80,8 +99,9 @@ const SHUTDOWN_MS: u32 = 1000;
 /// The lines, the bits and the state of the handshake.
 #[pin_data]
 pub(crate) struct Link {
-    /// The modem's power line ("pc") and the line on which it acknowledges votes ("pc-ack").
+    /// The modem's power line ("pc").
     pub(crate) power_line: Line,
+    /// The line on which the modem acknowledges votes ("pc-ack").
     pub(crate) ack_line: Line,
     /// Our vote ("pc") and the bit on which we acknowledge transitions ("pc-ack").
     vote_bit: StateBit,
@@ -97,6 +117,20 @@ pub(crate) struct Link {
     /// When the modem last did not answer, if neither of its lines moved since.
     #[pin]
     unanswered: Mutex<Option<Instant<Monotonic>>>,
+    #[pin]
+    stall: Mutex<Stall>,
+    /// The modem is lost: its power did not come back since, or it is not known yet which channels it
+    /// has open.
+    lost: Atomic<bool>,
+    /// The modem left a vote without an answer, or a vote that it seemed to have seen: it may have
+    /// restarted when its power comes.
+    suspicious: Atomic<bool>,
+    /// The modem did not answer, and is to be asked once more.
+    ask_again: Atomic<bool>,
+    /// How long until the modem is asked again whether it is there, in milliseconds.
+    probe_ms: Atomic<u32>,
+    /// Where the clock for [`Stall`] starts.
+    epoch: Instant<Monotonic>,
     /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
     live: Atomic<bool>,
 }
@@ -142,165 +176,20 @@ impl Link {
             wake <- new_mutex!(()),
             progress <- Completion::new(),
             unanswered <- new_mutex!(None),
+            stall <- new_mutex!(Stall::new()),
+            lost: Atomic::new(false),
+            suspicious: Atomic::new(false),
+            ask_again: Atomic::new(false),
+            probe_ms: Atomic::new(0),
+            epoch: Instant::now(),
             live: Atomic::new(false),
         }? Error))
-    }
-
-    /// Brings the rings in step with the modem's power line.
-    ///
-    /// Called for every edge, at start, and by everybody who waits. Sleeps (DMA channels are
-    /// allocated). Returns whether the data path is connected now.
-    pub(crate) fn follow_power(&self, dmux: &Arc<Dmux>) -> bool {
-        let _one_at_a_time = self.transition.lock();
-
-        let mut changes = 0;
-        while let Some(transition) = self.next_transition(dmux) {
-            if changes == MAX_CHANGES {
-                dmux.follow_power_later();
-                break;
-            }
-            changes += 1;
-            *self.unanswered.lock() = None;
-            let ack = match transition {
-                Transition::Connect => {
-                    if !self.live.load(Relaxed) {
-                        self.state.lock().connect_failed();
-                        break;
-                    }
-                    if let Err(e) = dmux.connect() {
-                        self.state.lock().connect_failed();
-                        dmux.connect_failed(e);
-                        break;
-                    }
-                    dmux.health.works();
-                    self.state.lock().connected()
-                }
-                Transition::Disconnect => {
-                    dmux.disconnect();
-                    self.state.lock().disconnected()
-                }
-            };
-            if let Err(e) = self.ack_bit.write(ack) {
-                dev_err!(dmux.dev(), "can't acknowledge a power change: {e:?}\n");
-            }
-        }
-
-        // Frames may go out as soon as the modem is known to have seen the vote; that may be the
-        // case here, when the line rose again under a vote that still stands.
-        if !self.open_if_up(dmux) && changes > 0 {
-            // A command may be due since a wake-up that failed: the modem is there again.
-            dmux.tx.announce(dmux);
-        }
-        self.progress.complete_all();
-        self.state.lock().is_connected()
     }
 
     /// The modem's ack line may have changed.
     pub(crate) fn follow_ack(&self, dmux: &Arc<Dmux>) {
         self.look_at_ack(dmux);
         self.progress.complete_all();
-    }
-
-    /// Wakes the modem: votes and waits until frames may be sent, then opens the transmit ring.
-    ///
-    /// Sleeps, at most [`ACK_TIMEOUT_MS`] twice and [`POWER_TIMEOUT_MS`] once.
-    ///
-    /// # Errors
-    ///
-    /// - `ETIMEDOUT` when the modem did not react, at once if it did not a moment ago either
-    ///   ([`LEAVE_ALONE_MS`]). The vote is taken back, so that the next call starts anew.
-    /// - `ENODEV` when the device is being unbound.
-    pub(crate) fn wake(&self, dmux: &Arc<Dmux>) -> Result {
-        let _one_at_a_time = self.wake.lock();
-        let since = *self.unanswered.lock();
-        if since.is_some_and(|s| s.elapsed().as_millis() < LEAVE_ALONE_MS) {
-            return Err(ETIMEDOUT);
-        }
-        dmux.counters.wakes.inc();
-
-        self.wait_until_up(dmux)
-            .or_else(|e| self.not_answered(dmux, e))?;
-        dmux.health.works();
-        Ok(())
-    }
-
-    /// Takes the vote back after a wake-up that failed, and leaves the modem alone for a while.
-    fn not_answered(&self, dmux: &Arc<Dmux>, error: Error) -> Result {
-        // Under `state`, so that no open_if_up() comes between the last look and the end of the vote.
-        let mut state = self.state.lock();
-        if self.live.load(Relaxed) && state.wake_step() == WakeStep::Up {
-            // At the very last moment; whoever saw it has opened the ring.
-            dmux.tx.open(dmux);
-            return Ok(());
-        }
-        let missing = report::missing(state.wake_step());
-        dmux.tx.close();
-        self.write_vote(dmux, &mut state, false);
-        drop(state);
-        dmux.counters.wakes_failed.inc();
-        if error == ETIMEDOUT {
-            dmux.health.fault(Fault::WakeTimeout, missing);
-        }
-        *self.unanswered.lock() = Some(Instant::now());
-        Err(error)
-    }
-
-    fn wait_until_up(&self, dmux: &Arc<Dmux>) -> Result {
-        let mut step = WakeStep::Vote;
-        let mut since = Instant::<Monotonic>::now();
-
-        while self.live.load(Relaxed) {
-            // Re-armed before the look: a change after the look completes it.
-            self.progress.reinit();
-            self.look_at_ack(dmux);
-            self.follow_power(dmux);
-
-            let now = self.state.lock().wake_step();
-            if now == WakeStep::Up && self.open_if_up(dmux) {
-                return Ok(());
-            }
-            if now == WakeStep::Vote {
-                self.vote(dmux, true);
-            }
-            if now != step {
-                step = now;
-                since = Instant::now();
-            }
-
-            let waited = since.elapsed().as_millis();
-            let Some(left) = i64::from(step_timeout(step))
-                .checked_sub(waited)
-                .filter(|l| *l > 0)
-            else {
-                self.give_up(dmux, step)?;
-                continue;
-            };
-            // CAST: `left` is at most the time-out of a step.
-            self.progress.wait_timeout(POLL_MS.min(left as u32));
-        }
-        Err(ENODEV)
-    }
-
-    /// Decides what a step that took too long means.
-    ///
-    /// An ack that is lost is not worth a failure when the level of the power line says that the
-    /// data path is there: it costs its time-out once.
-    fn give_up(&self, dmux: &Arc<Dmux>, step: WakeStep) -> Result {
-        let mut state = self.state.lock();
-        let harmless = step == WakeStep::AwaitPreviousAck
-            || (step == WakeStep::AwaitAck && state.is_connected());
-        if !harmless {
-            drop(state);
-            if dmux.may_log() {
-                dev_warn!(
-                    dmux.dev(),
-                    "modem did not answer the wake-up ({step:?}); is its firmware running?\n"
-                );
-            }
-            return Err(ETIMEDOUT);
-        }
-        state.ack_lost();
-        Ok(())
     }
 
     /// Takes the vote back. The modem acknowledges later and may then lower its power line.
@@ -316,6 +205,16 @@ impl Link {
         }
         self.write_vote(dmux, &mut state, false);
         Ok(())
+    }
+
+    /// Whether both pipes are connected.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state.lock().is_connected()
+    }
+
+    /// Whether the driver lives: has been started, and is not being unbound.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Relaxed)
     }
 
     /// Begins to follow the modem. Clears what an earlier driver may have left behind: a vote that
@@ -338,7 +237,6 @@ impl Link {
 
         loop {
             self.progress.reinit();
-            self.look_at_ack(dmux);
             if !self.follow_power(dmux) {
                 return;
             }
@@ -351,10 +249,10 @@ impl Link {
         }
     }
 
-    /// The handshake's state for people.
-    pub(crate) fn show(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-        let state = self.state.lock();
-        writeln!(f, "link: next={:?} {:?}", state.wake_step(), &*state)
+    /// Whether registers of the BAM may be touched in the end, when the driver goes: its power line
+    /// is high and its firmware is not known to be stopped.
+    pub(crate) fn may_touch(&self) -> bool {
+        !self.state.lock().is_stopped() && self.power_line.level().unwrap_or(false)
     }
 
     /// Opens the transmit ring if the modem has seen our vote and the pipes are connected.
@@ -367,49 +265,6 @@ impl Link {
         }
         up
     }
-
-    fn next_transition(&self, dmux: &Arc<Dmux>) -> Option<Transition> {
-        match self.power_line.level() {
-            Ok(level) => self.state.lock().power_level(level),
-            Err(e) => {
-                dev_err!(dmux.dev(), "can't read the modem's power line: {e:?}\n");
-                None
-            }
-        }
-    }
-
-    fn look_at_ack(&self, dmux: &Arc<Dmux>) {
-        match self.ack_line.level() {
-            Ok(level) => {
-                if self.state.lock().ack_level(level) != AckSeen::Nothing {
-                    *self.unanswered.lock() = None;
-                }
-            }
-            Err(e) => dev_err!(dmux.dev(), "can't read the modem's ack line: {e:?}\n"),
-        }
-    }
-
-    fn vote(&self, dmux: &Arc<Dmux>, on: bool) {
-        self.write_vote(dmux, &mut self.state.lock(), on);
-    }
-
-    /// Writes the vote bit if it has to change. Under the lock of `state`, so that the ack level
-    /// that the vote is measured against is the one before the write.
-    fn write_vote(&self, dmux: &Arc<Dmux>, state: &mut Handshake, on: bool) {
-        let result = self
-            .ack_line
-            .level()
-            .and_then(|ack| match state.vote(on, ack) {
-                Some(value) => self.vote_bit.write(value),
-                None => Ok(()),
-            });
-        if let Err(e) = result {
-            dev_err!(
-                dmux.dev(),
-                "can't change the vote for the data path: {e:?}\n"
-            );
-        }
-    }
 }
 
 /// Says what the device tree node lacks, unless it is only late. Passes the error on.
@@ -421,12 +276,4 @@ fn cannot_get(dev: &Device, what: &str, error: Error) -> Error {
         );
     }
     error
-}
-
-/// How long the modem may take for a step, in milliseconds.
-fn step_timeout(step: WakeStep) -> u32 {
-    match step {
-        WakeStep::AwaitPower => POWER_TIMEOUT_MS,
-        _ => ACK_TIMEOUT_MS,
-    }
 }

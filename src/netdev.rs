@@ -13,7 +13,6 @@ use kernel::{
 
 use super::{
     dmux::Dmux,
-    health::Fault,
     kabi::{
         netdev::{
             Config,
@@ -42,9 +41,10 @@ use super::{
 /// Most bytes of padding behind a payload.
 const MAX_PADDING: u16 = 3;
 
-/// The network watchdog's patience, in milliseconds: longer than the slowest wake-up that still
-/// succeeds (three waits of two seconds), so that it never speaks of a modem that is only slow.
-const WATCHDOG_MS: u32 = 10_000;
+/// The network watchdog's patience, in milliseconds: longer than it takes until a modem that does not
+/// take frames is found out and begun anew with ([`stall`](super::protocol::stall): 10 s, a look each
+/// second, then two waits of two seconds). It speaks up only if that did not help.
+const WATCHDOG_MS: u32 = 20_000;
 
 /// An interface as the rest of the driver holds it.
 pub(crate) type Interface = NetDev<Wwan>;
@@ -85,6 +85,12 @@ impl Wwan {
         )
     }
 
+    /// Whether a frame can be sent, now or when it is clear what the modem has open.
+    fn may_send(&self) -> bool {
+        let ports = &self.dmux.ports;
+        ports.accepts_data(self.channel) || ports.is_held(self.channel)
+    }
+
     /// Turns an IP packet into a frame, or drops and counts it.
     fn frame(&self, dev: &Device<Self>, mut skb: SkBuff) -> Option<Frame> {
         let payload = skb.len();
@@ -92,7 +98,7 @@ impl Wwan {
             Some(DropReason::PktTooSmall)
         } else if payload > MAX_PAYLOAD {
             Some(DropReason::PktTooBig)
-        } else if !self.dmux.ports.accepts_data(self.channel) {
+        } else if !self.may_send() {
             Some(DropReason::DevReady)
         } else {
             None
@@ -122,8 +128,17 @@ impl Wwan {
 impl Operations for Wwan {
     /// Asks for the channel. RTNL is held; does not wait for the modem, which may take seconds:
     /// OPEN goes out before the first frame does.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the modem did not answer a moment ago, and has given no sign of life since. It is
+    /// asked again, for the next attempt to bring the interface up.
     fn open(dev: &Device<Self>) -> Result {
         let this = dev.private();
+        if this.dmux.link.is_unresponsive() {
+            this.dmux.wake_modem();
+            return Err(ETIMEDOUT);
+        }
         this.dmux.ports.set_wanted(this.channel, true);
         this.dmux.tx.announce(&this.dmux);
         dev.start_queue();
@@ -152,13 +167,13 @@ impl Operations for Wwan {
         }
     }
 
-    /// Frames did not move for [`WATCHDOG_MS`]: looks whether an edge of the lines got lost.
+    /// Frames did not move for [`WATCHDOG_MS`]: looks whether an edge of the lines got lost. Whether
+    /// the modem is dead is not decided here ([`stall`](super::protocol::stall)): the queue may also
+    /// stand still because it is stopped for another reason, and frames may be stuck without it.
     fn tx_timeout(dev: &Device<Self>) {
         let this = dev.private();
         this.dmux.counters.tx_timeouts.inc();
-        this.dmux
-            .health
-            .fault(Fault::TxStall, c"a queue was stopped for too long");
+        this.dmux.watch_later();
         this.dmux.wake_modem();
     }
 

@@ -3,7 +3,8 @@
 //! Which channel is open on which side, and the interface that belongs to it.
 //!
 //! The modem decides which channels exist: an interface is created on the first OPEN of its
-//! channel and stays until unbind; while the modem has the channel closed it is detached. The
+//! channel and stays until unbind; while the modem has the channel closed, or is lost, it is detached
+//! and has no carrier. The
 //! receive path only notes what the modem said ([`Ports::remote_open`], softirq), a work brings
 //! the interfaces in step ([`Ports::follow_channels`]): what counts is the state that the modem
 //! wants *then*, so that no sequence of OPEN and CLOSE gets lost half-way.
@@ -106,9 +107,48 @@ impl Ports {
         self.table.lock().command_lost(channel, command);
     }
 
-    /// The modem restarted: its halves are closed, ours have to be announced again.
-    pub(crate) fn forget_all(&self) {
-        self.table.lock().forget_all();
+    /// The modem is lost. If its firmware is `stopped` for certain its halves are closed, and ours have
+    /// to be announced again; otherwise that depends on what the modem says when it is back.
+    ///
+    /// No interface has a carrier any more, and nothing is sent. [`Ports::follow_channels`] attaches
+    /// again what is open.
+    pub(crate) fn modem_lost(&self, stopped: bool) {
+        {
+            let mut table = self.table.lock();
+            if stopped {
+                table.forget_all();
+            } else {
+                table.hold_all();
+            }
+        }
+        self.for_each(|interface| {
+            interface.carrier_off();
+            interface.detach();
+        });
+    }
+
+    /// The modem may have restarted. Nothing is sent until that is clear; interfaces stay as they are.
+    pub(crate) fn hold(&self) {
+        self.table.lock().hold_all();
+    }
+
+    /// Whether it is not clear yet if the modem still has `channel` open.
+    pub(crate) fn is_held(&self, channel: Channel) -> bool {
+        self.table.lock().is_held(channel)
+    }
+
+    /// The modem has power again. Returns whether it depends on what it says now which channels are
+    /// open.
+    pub(crate) fn modem_powered(&self) -> bool {
+        let mut table = self.table.lock();
+        table.powered();
+        table.holds_any()
+    }
+
+    /// The modem has had its time to say which channels are open. Returns whether interfaces have to
+    /// follow.
+    pub(crate) fn grace_over(&self) -> bool {
+        self.table.lock().release_all()
     }
 
     /// Brings interfaces in step with the modem's half of each channel. Process context.
@@ -134,9 +174,19 @@ impl Ports {
                         dmux.ports_retry();
                     }
                 }
-                Some(interface) if open && !interface.is_present() => interface.attach(),
-                Some(interface) if !open && interface.is_present() => interface.detach(),
-                _ => (),
+                Some(interface) if open => {
+                    if !interface.is_present() {
+                        interface.attach();
+                    }
+                    interface.carrier_on();
+                }
+                Some(interface) => {
+                    interface.carrier_off();
+                    if interface.is_present() {
+                        interface.detach();
+                    }
+                }
+                None => (),
             }
         }
         // Our half of a channel may be due again.
@@ -202,6 +252,7 @@ impl Ports {
                     out.bool(c"remote_open", state.remote_open);
                     out.bool(c"wanted", state.wanted);
                     out.bool(c"announced", state.announced);
+                    out.bool(c"held", state.held);
                     if let Some(interface) = interface {
                         out.text(c"interface", fmt!("{}", interface.name()));
                         out.bool(c"running", interface.is_running());

@@ -8,6 +8,7 @@
 //! | [`handshake`] | when pipes are connected, what is acknowledged, when frames may be sent |
 //! | [`channels`] | which channels are open, which OPEN and CLOSE commands are due |
 //! | [`ring`] | when a queue is full |
+//! | [`stall`] | when frames have been in the modem's hands for too long |
 //! | [`mtu`] | what the modem says of buffer sizes |
 //!
 //! Everything is a function from state and event to state and action: no I/O, no time, no locks,
@@ -31,6 +32,8 @@ pub mod handshake;
 pub mod mtu;
 #[path = "protocol/ring.rs"]
 pub mod ring;
+#[path = "protocol/stall.rs"]
+pub mod stall;
 #[cfg(any(test, CONFIG_BAM_DMUX_KUNIT_TEST))]
 #[path = "protocol/vectors.rs"]
 mod vectors;

@@ -28,11 +28,10 @@ use super::{
     fifo::Fifo,
     kabi::{
         devlink::Object,
-        dma::{
-            FromDevice,
-            Mapped, //
+        dmaengine::{
+            Parked,
+            Pipe, //
         },
-        dmaengine::Pipe,
         napi::Poll,
         skb::{
             DropReason,
@@ -43,16 +42,17 @@ use super::{
             SpinLockBh, //
         }, //
     },
-    protocol::frame::{
-        payload_protocol,
-        Channel,
-        Command,
-        Header,
-        HeaderError,
-        BUFFER_LEN,
-        HEADER_LEN, //
-    },
+    protocol::frame::BUFFER_LEN, //
 };
+
+mod frame;
+mod ring;
+
+use frame::{
+    receive,
+    was_written, //
+};
+use ring::Ring;
 
 /// Buffers posted. What firmware assumes of a driver that does not negotiate.
 const RING_LEN: usize = 32;
@@ -63,14 +63,6 @@ const BATCH: usize = 16;
 /// Descriptors that the BAM may complete before it interrupts at the latest, in bytes: as the
 /// modem's firmware is used to.
 const MAX_BURST: u32 = 2048;
-
-struct Ring {
-    pipe: Option<Pipe<FromDevice, ()>>,
-    /// Buffers that the pipe should have and has not; 0 while no pipe is connected.
-    missing: usize,
-    /// Frames that were completed when the pipe was taken down, for the next poll.
-    left_over: Fifo<SkBuff>,
-}
 
 /// The receive ring of one device.
 #[pin_data]
@@ -84,6 +76,7 @@ impl Rx {
     pub(crate) fn new() -> Result<impl PinInit<Self, Error>> {
         let ring = Ring {
             pipe: None,
+            parked: None,
             missing: 0,
             left_over: Fifo::new(RING_LEN, GFP_KERNEL)?,
         };
@@ -148,6 +141,48 @@ impl Rx {
             }
         }
         dmux.poll_soon();
+    }
+
+    /// Puts the pipe aside: the BAM may be without power, and is not touched. Frames that were reported
+    /// before are still delivered; the other buffers stay the modem's. Any context up to softirq.
+    pub(crate) fn abandon(&self, dmux: &Arc<Dmux>) {
+        {
+            let mut ring = self.ring.lock();
+            ring.missing = 0;
+            let Some(mut pipe) = ring.pipe.take() else {
+                return;
+            };
+            while let Some((buffer, ())) = pipe.reap() {
+                if let Err(buffer) = ring.left_over.push(buffer.into_skb()) {
+                    dmux.counters.rx_overrun.inc();
+                    buffer.drop_reason(DropReason::QueuePurge);
+                }
+            }
+            ring.parked = Some(pipe.park());
+        }
+        dmux.poll_soon();
+    }
+
+    /// Takes down the pipe that was put aside. BAM has power. Process context.
+    pub(crate) fn dispose(&self, dmux: &Arc<Dmux>) {
+        let parked = self.ring.lock().parked.take();
+        for (buffer, (), _) in parked.into_iter().flat_map(Parked::shutdown) {
+            // Whatever is in it is from before the modem was lost.
+            dmux.counters.rx_reclaimed.inc();
+            buffer.into_skb().consume();
+        }
+    }
+
+    /// Gives up the pipe that was put aside: BAM will not be touched any more. Returns the number of
+    /// buffers that are lost with it, if there is one.
+    pub(crate) fn leave_behind(&self) -> Option<usize> {
+        let parked = self.ring.lock().parked.take()?;
+        Some(parked.in_flight())
+    }
+
+    /// Whether a pipe was put aside.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.ring.lock().parked.is_some()
     }
 
     /// Posts fresh buffers until none is missing. Process context; sleeps for memory.
@@ -246,153 +281,11 @@ impl Rx {
         let ring = self.ring.lock();
         writeln!(
             f,
-            "rx: connected={} posted={} missing={}",
+            "rx: connected={} parked={} posted={} missing={}",
             ring.pipe.is_some(),
+            ring.parked.as_ref().map_or(0, Parked::in_flight),
             ring.pipe.as_ref().map_or(0, Pipe::in_flight),
             ring.missing
         )
-    }
-}
-
-impl Ring {
-    /// Posts one empty buffer. When no pipe is connected any more it is just freed.
-    fn post(&mut self, buffer: SkBuff) -> Result {
-        let Some(pipe) = self.pipe.as_mut() else {
-            buffer.consume();
-            return Ok(());
-        };
-        if self.missing == 0 {
-            buffer.consume();
-            return Ok(());
-        }
-        let mapped = Mapped::map(buffer, pipe.mapper()).map_err(|(e, buffer)| {
-            buffer.consume();
-            e
-        })?;
-        pipe.submit(mapped, ()).map_err(|(e, mapped, ())| {
-            mapped.into_skb().consume();
-            e
-        })?;
-        self.missing -= 1;
-        Ok(())
-    }
-
-    /// Tells the BAM about what was posted.
-    fn start(&self) {
-        if let Some(pipe) = &self.pipe {
-            pipe.issue_pending();
-        }
-    }
-
-    fn take_completed<'a>(
-        &mut self,
-        places: impl Iterator<Item = &'a mut Option<SkBuff>>,
-    ) -> usize {
-        let mut count = 0;
-        for place in places {
-            *place = match self.left_over.pop() {
-                Some(buffer) => Some(buffer),
-                None => match self.pipe.as_mut().and_then(Pipe::reap) {
-                    Some((buffer, ())) => {
-                        self.missing += 1;
-                        Some(buffer.into_skb())
-                    }
-                    None => break,
-                },
-            };
-            count += 1;
-        }
-        count
-    }
-}
-
-/// Whether the modem wrote to a buffer, all zeroes before, that it does not have any more.
-fn was_written(buffer: &mut SkBuff) -> bool {
-    buffer.received(BUFFER_LEN).is_ok()
-        && buffer
-            .linear()
-            .iter()
-            .take(HEADER_LEN)
-            .any(|byte| *byte != 0)
-}
-
-/// Handles one received buffer. Returns it unless the stack got it.
-fn receive(dmux: &Arc<Dmux>, poll: &Poll<'_>, mut buffer: SkBuff) -> Option<SkBuff> {
-    // The whole buffer was zeroed by us or written by the modem.
-    if buffer.is_empty() && buffer.received(BUFFER_LEN).is_err() {
-        return Some(buffer);
-    }
-    let header: [u8; HEADER_LEN] = match buffer.linear().first_chunk() {
-        Some(bytes) => *bytes,
-        None => return Some(buffer),
-    };
-    match Header::parse(&header) {
-        Err(e) => {
-            reject(dmux, &header, e);
-            Some(buffer)
-        }
-        Ok(header) => match header.command {
-            Command::Data => deliver(dmux, poll, header, buffer),
-            command => {
-                let open = matches!(command, Command::Open);
-                if dmux.ports.remote(header.channel, open, header.signal) {
-                    dmux.ports_changed();
-                }
-                Some(buffer)
-            }
-        },
-    }
-}
-
-/// Hands the payload of a data frame to its interface.
-fn deliver(
-    dmux: &Arc<Dmux>,
-    poll: &Poll<'_>,
-    header: Header,
-    mut buffer: SkBuff,
-) -> Option<SkBuff> {
-    let interface = dmux.ports.interface(header.channel);
-    let listening = interface.filter(|i| i.is_running() && i.is_present());
-    let Some(interface) = listening else {
-        dmux.counters.rx_no_listener.inc();
-        return Some(buffer);
-    };
-
-    if buffer.pull(HEADER_LEN).is_err() {
-        return Some(buffer);
-    }
-    let len = usize::from(header.len);
-    buffer.trim(len);
-    let Some(first) = buffer.linear().first() else {
-        return Some(buffer);
-    };
-    buffer.set_protocol(payload_protocol(*first).ethertype());
-    interface.rx_add(len);
-    interface.receive(poll, buffer);
-    None
-}
-
-/// Counts a frame that makes no sense, and says so from time to time.
-fn reject(dmux: &Arc<Dmux>, header: &[u8; HEADER_LEN], error: HeaderError) {
-    let counters = &dmux.counters;
-    match error {
-        HeaderError::BadMagic(_) => counters.rx_bad_magic.inc(),
-        HeaderError::UnknownCommand(_) => counters.rx_bad_command.inc(),
-        HeaderError::ChannelOutOfRange(_) => counters.rx_bad_channel.inc(),
-        HeaderError::Empty | HeaderError::TooLong(_) => {
-            counters.rx_bad_length.inc();
-            // The only fault of the header that can be laid at an interface's door.
-            let [_, _, _, _, _, channel, _, _] = *header;
-            let interface = Channel::new(channel).and_then(|c| dmux.ports.interface(c));
-            if let Some(interface) = interface {
-                interface.private().rx_length_errors.inc();
-            }
-        }
-    }
-    if dmux.may_log() {
-        dev_warn!(
-            dmux.dev(),
-            "modem sent a frame that makes no sense: {error:?}\n"
-        );
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Restarts of the modem (subsystem restart, SSR).
+//! Restarts of the modem (subsystem restart, SSR), as remoteproc reports them.
 //!
 //! Firmware that starts anew knows nothing of the channels that were open before: what both
-//! halves remembered is void.
+//! halves remembered is void. Nor does it keep what its lines promised: between the report that it is
+//! being stopped and the report that it is started they mean nothing.
 
 use kernel::{
     prelude::*,
@@ -24,19 +25,24 @@ pub(crate) struct RestartWatch(pub(crate) Arc<Dmux>);
 
 impl SsrHandler for RestartWatch {
     fn event(&self, event: Event) {
-        if let Event::AfterShutdown { crashed } = event {
-            let dmux = &self.0;
-            dev_info!(
-                dmux.dev(),
-                "modem {}, channels are closed until it is back\n",
-                if crashed { "crashed" } else { "stopped" }
-            );
-            dmux.counters.modem_restarts.inc();
-            if crashed {
-                dmux.health.fault(Fault::Crash, c"reported by remoteproc");
+        let dmux = &self.0;
+        match event {
+            Event::BeforeShutdown { crashed } => {
+                dev_info!(
+                    dmux.dev(),
+                    "modem {}, channels are closed until it is back\n",
+                    if crashed { "crashed" } else { "stops" }
+                );
+                dmux.counters.modem_restarts.inc();
+                if crashed {
+                    dmux.health.fault(Fault::Crash, c"reported by remoteproc");
+                }
+                dmux.link.stopped(dmux);
             }
-            dmux.ports.forget_all();
-            dmux.ports_changed();
+            // Not only at the end of the start: the firmware may power the BAM up before that.
+            Event::BeforePowerup => dmux.link.starting(dmux),
+            Event::AfterPowerup => dmux.link.started(dmux),
+            Event::AfterShutdown { .. } => (),
         }
     }
 }

@@ -91,7 +91,7 @@ counters! {
     rx_unreported,
     /// Frames received right before the power went that could not be kept.
     rx_overrun,
-    /// Frames in the modem's hands when power went away: lost.
+    /// Frames in the modem's hands when power went away or the modem was lost.
     tx_lost,
     /// Frames dropped because the modem could not be woken.
     tx_wake_dropped,
@@ -105,6 +105,10 @@ counters! {
     wakes,
     /// Wake-ups that failed.
     wakes_failed,
-    /// Restarts of the modem seen.
+    /// Stops of the firmware that were reported.
     modem_restarts,
+    /// Times the modem was lost, reported or found out.
+    modem_losses,
+    /// Times the modem took no frame for too long.
+    tx_stalls,
 }

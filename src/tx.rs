@@ -10,7 +10,9 @@
 //! The ring is *open* while the modem has acknowledged our vote and the pipe is connected; only
 //! then do frames move. While it is closed the first frame asks for the modem to be woken. If
 //! that fails all waiting frames are dropped and counted, so that the next one tries again.
-//! When the power goes, frames in flight are lost and counted; waiting ones keep waiting.
+//! When the power goes, frames in flight are lost and counted; waiting ones keep waiting. When the
+//! modem is lost (it has crashed, perhaps) both are dropped and counted, but the buffers of those in
+//! flight are kept, mapped, until the pipe can be taken down: the modem may still read them.
 //!
 //! OPEN and CLOSE are not queued: the channel table knows which are due, and they go out before
 //! any waiting data. That way OPEN cannot be lost to a failed wake-up, and data of a channel that
@@ -23,7 +25,6 @@
 //! sending at this very moment; all queues are woken when half of the ring is free.
 
 use kernel::{
-    fmt,
     prelude::*,
     sync::Arc,
     time::{
@@ -36,8 +37,10 @@ use super::{
     dmux::Dmux,
     fifo::Fifo,
     kabi::{
-        devlink::Object,
-        dmaengine::Pipe,
+        dmaengine::{
+            Parked,
+            Pipe, //
+        },
         napi::Poll,
         netdev::{
             Device,
@@ -56,6 +59,7 @@ use super::{
     },
 };
 
+mod report;
 mod ring;
 
 pub(crate) use ring::Frame;
@@ -102,6 +106,9 @@ impl Tx {
             data: Occupancy::new(RING_LEN, RESERVE, WAKE_ROOM),
             open: false,
             doorbell_due: false,
+            parked: None,
+            watched: false,
+            done: 0,
             pm: None,
         };
         Ok(try_pin_init!(Self {
@@ -145,6 +152,56 @@ impl Tx {
         }
         self.ring.lock().settle(dmux);
         self.wake_queues(dmux);
+    }
+
+    /// Puts the pipe aside: the BAM may be without power, and is not touched. Frames in flight are
+    /// lost. Any context up to softirq.
+    pub(crate) fn abandon(&self, dmux: &Arc<Dmux>) {
+        {
+            let mut ring = self.ring.lock();
+            ring.open = false;
+            ring.doorbell_due = false;
+            let Some(pipe) = ring.pipe.take() else {
+                return;
+            };
+            let parked = pipe.park();
+            for (meta, completed) in parked.contents() {
+                let fate = if completed { Fate::Sent } else { Fate::Lost };
+                ring.account(dmux, *meta, fate);
+            }
+            ring.parked = Some(parked);
+            ring.settle(dmux);
+        }
+        self.wake_queues(dmux);
+    }
+
+    /// Takes down the pipe that was put aside. BAM has power. Process context.
+    pub(crate) fn dispose(&self) {
+        let parked = self.ring.lock().parked.take();
+        for (frame, _, _) in parked.into_iter().flat_map(Parked::shutdown) {
+            // Accounted for when it was put aside.
+            frame.into_skb().drop_reason(DropReason::QueuePurge);
+        }
+    }
+
+    /// Gives up the pipe that was put aside: BAM will not be touched any more. Returns the number of
+    /// buffers that are lost with it, if there is one.
+    pub(crate) fn leave_behind(&self) -> Option<usize> {
+        let parked = self.ring.lock().parked.take()?;
+        Some(parked.in_flight())
+    }
+
+    /// Whether a pipe was put aside.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.ring.lock().parked.is_some()
+    }
+
+    /// Whether frames are in the modem's hands, and how many got done so far.
+    pub(crate) fn progress(&self) -> (bool, u64) {
+        let mut ring = self.ring.lock();
+        let busy = ring.pipe.as_ref().map_or(0, Pipe::in_flight) > 0;
+        ring.watched = busy;
+        (busy, ring.done)
     }
 
     /// Lets frames move: sends what waits. BAM has power and the modem saw our vote.
@@ -247,7 +304,7 @@ impl Tx {
         !ring.open && (ring.pm.is_some() || !ring.waiting.is_empty())
     }
 
-    /// The modem could not be woken: drops the frames that wait for it and counts them.
+    /// The modem could not be woken, or is lost: drops the frames that wait for it and counts them.
     pub(crate) fn drop_waiting(&self, dmux: &Arc<Dmux>) {
         loop {
             let mut ring = self.ring.lock();
@@ -281,46 +338,6 @@ impl Tx {
         self.close();
         self.drop_waiting(dmux);
         self.ring.lock().pm = None;
-    }
-
-    /// The ring's state for health reports. Process context.
-    pub(crate) fn describe(&self, out: &mut Object<'_>) {
-        // Copied out: writing it down sleeps.
-        let (open, connected, stopped, pm, data, waiting, in_flight) = {
-            let ring = self.ring.lock();
-            (
-                ring.open,
-                ring.pipe.is_some(),
-                ring.data.is_stopped(),
-                ring.pm.is_some(),
-                ring.data.len(),
-                ring.waiting.len(),
-                ring.pipe.as_ref().map_or(0, Pipe::in_flight),
-            )
-        };
-        out.bool(c"open", open);
-        out.bool(c"connected", connected);
-        out.bool(c"stopped", stopped);
-        out.bool(c"pm", pm);
-        out.u64(c"data", data as u64);
-        out.u64(c"waiting", waiting as u64);
-        out.u64(c"in_flight", in_flight as u64);
-    }
-
-    /// The ring's state for people.
-    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ring = self.ring.lock();
-        writeln!(
-            f,
-            "tx: open={} connected={} data={} waiting={} in_flight={} stopped={} pm={}",
-            ring.open,
-            ring.pipe.is_some(),
-            ring.data.len(),
-            ring.waiting.len(),
-            ring.pipe.as_ref().map_or(0, Pipe::in_flight),
-            ring.data.is_stopped(),
-            ring.pm.is_some()
-        )
     }
 
     /// Wakes the queues that stopped for want of room, when there is enough again.

@@ -22,7 +22,7 @@ pub(crate) enum Fault {
     Crash,
     /// The modem did not answer a wake-up in time.
     WakeTimeout,
-    /// Frames to be sent did not move for as long as the network watchdog waits.
+    /// The modem took no frame for [`STALL_MS`](super::super::protocol::stall::STALL_MS).
     TxStall,
 }
 

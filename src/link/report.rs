@@ -2,7 +2,10 @@
 
 //! What health reports say of the link.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 
 use super::{
     super::{
@@ -13,6 +16,18 @@ use super::{
 };
 
 impl Link {
+    /// The handshake's state for people.
+    pub(crate) fn show(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let state = self.state.lock();
+        writeln!(
+            f,
+            "link: next={:?} lost={} {:?}",
+            state.wake_step(),
+            self.lost.load(Relaxed),
+            &*state
+        )
+    }
+
     /// The handshake's state, and what lines and bits say now, for health reports. Process context.
     pub(crate) fn describe(&self, out: &mut Object<'_>) {
         // Copied out: writing it down sleeps.
@@ -20,7 +35,9 @@ impl Link {
         let (lines, own, counters) = (state.lines(), state.own_bits(), state.counters());
         out.text(c"next", fmt!("{:?}", state.wake_step()));
         out.bool(c"connected", state.is_connected());
-        out.bool(c"ack_outstanding", state.is_ack_outstanding());
+        out.bool(c"stopped", state.is_stopped());
+        out.bool(c"lost", self.lost.load(Relaxed));
+        out.bool(c"ack_outstanding", state.awaits_ack());
         out.object(c"seen", |out| {
             out.bool(c"power", lines.power);
             out.bool(c"ack", lines.ack);

@@ -17,10 +17,23 @@
 //! | any | yes | yes | nothing |
 //! | any | no | no | nothing |
 //!
+//! When the modem is lost without news of its firmware, nobody knows whether it has restarted. Its
+//! channels are *held*: no command and no data, until it opens them again (it has restarted), or has
+//! had power for [`GRACE_MS`] without doing so (it has not).
+//!
+//! A modem whose channel is open does not open it again in normal life. The first OPEN of a channel
+//! after its power came (back) therefore says, if the channel was open, that the firmware has started
+//! anew: our halves of all channels have to be announced again. What was announced since the power came
+//! went to the new firmware already, and is not repeated. Any further OPEN changes nothing.
+//!
 //! So an interface that goes up and down quickly while the modem sleeps costs no command, and a
 //! command that was lost with the power is due again.
 //!
 //! Source: protocol document 1.2, 1.10 and 1.11.
+//!
+//! Limitations:
+//! - A restart that nothing tells of, while the modem had all channels closed, is not noticed here:
+//!   opening a closed channel is what a modem does in normal life.
 
 use super::{
     frame::{
@@ -31,17 +44,35 @@ use super::{
     mtu::Offer,
 };
 
+/// How long a modem that was lost may have power without opening a channel before its channels
+/// count as open still, in milliseconds.
+///
+/// OPENs are the first frames of new firmware. Healthy modems answer within a few milliseconds; the
+/// rest is for a busy Linux that has to take them out.
+pub const GRACE_MS: u32 = 1000;
+
 /// A set of channels, one bit each.
 #[derive(Clone, Copy, Default)]
 struct Set(u8);
 
 impl Set {
+    const NONE: Self = Self(0);
+    const ALL: Self = Self(u8::MAX);
+
     const fn bit(channel: Channel) -> u8 {
         1 << channel.number()
     }
 
     fn contains(self, channel: Channel) -> bool {
         self.0 & Self::bit(channel) != 0
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Adds or removes `channel`; returns whether that changed the set.
@@ -61,6 +92,9 @@ impl Set {
 pub enum Change {
     /// The modem opened its half.
     Opened,
+    /// The modem opened its half, which was open: it has restarted. OPEN is due if our half is
+    /// wanted, unless it was sent since the modem's power came.
+    Reopened,
     /// The modem closed its half.
     Closed,
     /// Nothing: the half already was as the command wants it. Counted.
@@ -77,6 +111,7 @@ impl Change {
 
 /// What is known of one channel, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct ChannelState {
     /// The modem's half is open.
     pub remote_open: bool,
@@ -84,6 +119,8 @@ pub struct ChannelState {
     pub wanted: bool,
     /// OPEN was sent, and no CLOSE since.
     pub announced: bool,
+    /// Nobody knows whether the modem still has it open.
+    pub held: bool,
     /// What the modem said of its buffers when it last opened its half.
     pub offer: Offer,
 }
@@ -96,6 +133,17 @@ pub struct ChannelTable {
     announced: Set,
     /// A CLOSE was sent since the modem last started.
     closed: Set,
+    /// The modem did not say OPEN since its power last came: the next OPEN tells whether it has
+    /// restarted.
+    unconfirmed: Set,
+    /// OPEN was sent since the modem's power last came: the firmware that runs now has it, or will.
+    told: Set,
+    /// The firmware has started anew, as its first OPENs since its power last came have shown.
+    restarted: bool,
+    /// Open when the modem was lost, and not known to be open or closed since.
+    held: Set,
+    /// The firmware is gone: what is still found in buffers is from before.
+    deaf: bool,
     offers: [Offer; CHANNELS],
     repeated: u64,
 }
@@ -111,10 +159,15 @@ impl ChannelTable {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            remote: Set(0),
-            wanted: Set(0),
-            announced: Set(0),
-            closed: Set(0),
+            remote: Set::NONE,
+            wanted: Set::NONE,
+            announced: Set::NONE,
+            closed: Set::NONE,
+            unconfirmed: Set::NONE,
+            told: Set::NONE,
+            restarted: false,
+            held: Set::NONE,
+            deaf: false,
             offers: [Offer::decode(0); CHANNELS],
             repeated: 0,
         }
@@ -122,14 +175,30 @@ impl ChannelTable {
 
     /// The modem sent OPEN with this signal byte.
     pub fn remote_open(&mut self, channel: Channel, signal: u8) -> Change {
+        if self.deaf {
+            return Change::Repeated;
+        }
         if let Some(offer) = self.offers.get_mut(channel.index()) {
             *offer = Offer::decode(signal);
         }
-        self.remote_half(channel, true, Change::Opened)
+        let restarted = self.unconfirmed.set(channel, false) && self.remote.contains(channel);
+        let held = self.held.set(channel, false);
+        if restarted {
+            self.restarted = true;
+            self.announced = self.announced.and(self.told);
+            self.closed = self.closed.and(self.told);
+        }
+        match self.remote_half(channel, true, Change::Opened) {
+            Change::Repeated if restarted => Change::Reopened,
+            Change::Repeated if held => Change::Opened,
+            change => change,
+        }
     }
 
     /// The modem sent CLOSE.
     pub fn remote_close(&mut self, channel: Channel) -> Change {
+        self.unconfirmed.set(channel, false);
+        self.held.set(channel, false);
         self.remote_half(channel, false, Change::Closed)
     }
 
@@ -153,6 +222,9 @@ impl ChannelTable {
     }
 
     fn due(&self, channel: Channel) -> Option<Command> {
+        if self.held.contains(channel) {
+            return None;
+        }
         let wanted = self.wanted.contains(channel);
         match (wanted, self.announced.contains(channel)) {
             (true, false) if self.is_remote_open(channel) => Some(Command::Open),
@@ -166,6 +238,7 @@ impl ChannelTable {
         match command {
             Command::Open => {
                 self.announced.set(channel, true);
+                self.told.set(channel, true);
             }
             Command::Close => {
                 self.announced.set(channel, false);
@@ -182,6 +255,7 @@ impl ChannelTable {
         match command {
             Command::Open => {
                 self.announced.set(channel, false);
+                self.told.set(channel, false);
             }
             // Only the CLOSE that is still right is repeated. One that went to a modem which has
             // restarted since is not owed to the new one; and where the interface is up again,
@@ -197,18 +271,60 @@ impl ChannelTable {
 
     /// The modem restarted: it knows of no open halves, neither its own nor ours.
     ///
-    /// What is wanted stays: OPEN is due again as soon as the modem opens its half.
+    /// What is wanted stays: OPEN is due again as soon as the modem opens its half. It cannot before
+    /// it has power again ([`ChannelTable::powered`]).
     pub fn forget_all(&mut self) {
-        self.remote = Set(0);
-        self.announced = Set(0);
-        self.closed = Set(0);
+        self.remote = Set::NONE;
+        self.announced = Set::NONE;
+        self.closed = Set::NONE;
+        self.unconfirmed = Set::NONE;
+        self.told = Set::NONE;
+        self.restarted = false;
+        self.held = Set::NONE;
+        self.deaf = true;
         self.offers = [Offer::decode(0); CHANNELS];
     }
 
-    /// Whether the modem's half is open.
+    /// The modem is lost, and may or may not restart: holds all channels.
+    pub fn hold_all(&mut self) {
+        self.held = self.remote;
+    }
+
+    /// The modem has power again: what it says next tells whether it has restarted.
+    pub fn powered(&mut self) {
+        self.unconfirmed = Set::ALL;
+        self.told = Set::NONE;
+        self.restarted = false;
+        self.deaf = false;
+    }
+
+    /// The modem has had power for [`GRACE_MS`]: channels that it did not open again are as they
+    /// were before it was lost, or closed, if it has restarted. Returns whether there are any.
+    pub fn release_all(&mut self) -> bool {
+        let any = self.holds_any();
+        if self.restarted {
+            self.remote = self.remote.without(self.held);
+        }
+        self.held = Set::NONE;
+        any
+    }
+
+    /// Whether `channel` is held.
+    #[must_use]
+    pub fn is_held(&self, channel: Channel) -> bool {
+        self.held.contains(channel)
+    }
+
+    /// Whether any channel is held.
+    #[must_use]
+    pub const fn holds_any(&self) -> bool {
+        self.held.0 != 0
+    }
+
+    /// Whether the modem's half is known to be open.
     #[must_use]
     pub fn is_remote_open(&self, channel: Channel) -> bool {
-        self.remote.contains(channel)
+        self.remote.contains(channel) && !self.held.contains(channel)
     }
 
     /// Whether data may be queued for the channel: the modem's half is open and ours is wanted.
@@ -216,7 +332,7 @@ impl ChannelTable {
     /// OPEN may still be due; whoever sends has to send due commands before data.
     #[must_use]
     pub fn accepts_data(&self, channel: Channel) -> bool {
-        self.remote.contains(channel) && self.wanted.contains(channel)
+        self.is_remote_open(channel) && self.wanted.contains(channel)
     }
 
     /// What is known of `channel`.
@@ -226,6 +342,7 @@ impl ChannelTable {
             remote_open: self.remote.contains(channel),
             wanted: self.wanted.contains(channel),
             announced: self.announced.contains(channel),
+            held: self.held.contains(channel),
             offer: self
                 .offers
                 .get(channel.index())

@@ -37,28 +37,56 @@
 //!
 //! | vote | modem's ack of it | pipes | step |
 //! |---|---|---|---|
-//! | 0 | outstanding | any | `AwaitPreviousAck` |
+//! | any | any, the firmware is known to be stopped | any | `Gone` |
+//! | 0 | outstanding, power did not rise since | any | `AwaitPreviousAck` |
+//! | 0 | outstanding, power rose since | any | `Vote`: the modem has begun anew |
 //! | 0 | seen, or given up | any | `Vote` |
 //! | 1 | outstanding, power did not rise since | any | `AwaitAck` |
 //! | 1 | outstanding, power rose since | connected | `Up` |
 //! | 1 | outstanding, power rose since | not connected | `AwaitPower` |
-//! | 1 | seen, or given up | not connected | `AwaitPower` |
-//! | 1 | seen, or given up | connected | `Up` |
+//! | 1 | seen | not connected | `AwaitPower` |
+//! | 1 | seen | connected | `Up` |
 //!
 //! A power line that is high is not enough while the ack is outstanding: it may be the level from
-//! before, about to fall because the modem still acts on the previous un-vote.
+//! before, about to fall because the modem still acts on the previous un-vote; or the modem is dead
+//! and the line stands still.
 //!
-//! An ack that does not come costs one time-out: [`Handshake::ack_lost`] gives it up. If it comes
-//! after all, it counts as a stray, or as the ack of a later vote; then Linux may send a little too
-//! early, the power line falls and rises under the standing vote, and the pipes follow it.
+//! A modem may also die: then it does neither. How that is seen, and what follows from it, is told in
+//! `handshake/power.rs`.
+//!
+//! An ack of an un-vote that does not come costs one time-out: [`Handshake::ack_lost`] gives it
+//! up. If it comes after all, it counts as a stray, or as the ack of a later vote; then Linux may
+//! send a little too early, the power line falls and rises under the standing vote, and the pipes
+//! follow it.
 //!
 //! Source: protocol document 1.7 and 1.10.
 //!
 //! Limitations:
-//! - A power line that fell and rose between two looks (a modem that restarted, or did not wait for
-//!   our ack) looks as if it had stayed high. Only news of the restart itself can tell.
+//! - A power line that fell and rose between two snapshots of the interrupt controller looks as if
+//!   it had stayed high. Frames that do not get sent tell then ([`stall`](super::stall)).
+//! - A modem that raised its power line for itself, crashed, and starts anew before Linux voted
+//!   once looks as if it let go in order. Only news of the restart itself can tell.
 //! - A power line that falls after [`Handshake::new`] and before the pipes were first connected is
 //!   not acknowledged, although a driver that was here before may have acknowledged its rise.
+
+#[path = "handshake/power.rs"]
+mod power;
+#[path = "handshake/terms.rs"]
+mod terms;
+#[path = "handshake/votes.rs"]
+mod votes;
+
+pub use terms::{
+    AckSeen,
+    Counters,
+    Lines,
+    Loss,
+    OwnBits,
+    Transition,
+    WakeStep, //
+};
+
+use power::SinceVote;
 
 /// How long the modem may take to acknowledge a vote, in milliseconds.
 pub const ACK_TIMEOUT_MS: u32 = 2000;
@@ -69,107 +97,26 @@ pub const POWER_TIMEOUT_MS: u32 = 2000;
 /// How long the data path is kept after the last frame, in milliseconds.
 pub const AUTOSUSPEND_MS: u32 = 1000;
 
-/// The modem's lines, as read from the hardware.
+/// Where the pipes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lines {
+enum Pipes {
+    /// Not there.
+    Down,
+    /// In use.
+    Connected,
+    /// Put aside. The fall of the power line, if it comes, is still to be acknowledged.
+    Abandoned,
+}
+
+/// What a power line that is high means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
     /// BAM has power.
-    pub power: bool,
-    /// Toggles when the modem saw a vote.
-    pub ack: bool,
-}
-
-/// Our own bits, as they stand in shared memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnBits {
-    /// The vote, perhaps left behind by a driver that was here before.
-    pub vote: bool,
-    /// Our ack.
-    pub ack: bool,
-}
-
-/// What the pipes have to do to follow the power line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transition {
-    /// Connect the pipes and queue receive buffers, then call [`Handshake::connected`], or
-    /// [`Handshake::connect_failed`].
-    Connect,
-    /// Take the pipes down, then call [`Handshake::disconnected`].
-    Disconnect,
-}
-
-/// What a level of the modem's ack line means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckSeen {
-    /// The ack that was outstanding.
-    Expected,
-    /// The line changed, but no ack was outstanding.
-    Stray,
-    /// Nothing new.
-    Nothing,
-}
-
-/// What has to happen next for frames to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WakeStep {
-    /// Wait for the ack of the last un-vote, at most [`ACK_TIMEOUT_MS`], then
-    /// [`Handshake::ack_lost`].
-    AwaitPreviousAck,
-    /// Vote for power: [`Handshake::vote`].
-    Vote,
-    /// Wait for the ack of the vote, at most [`ACK_TIMEOUT_MS`].
-    AwaitAck,
-    /// Wait for power and connected pipes, at most [`POWER_TIMEOUT_MS`].
-    AwaitPower,
-    /// Nothing: frames may be sent.
-    Up,
-}
-
-/// What the handshake went through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Times the pipes were connected.
-    pub connects: u64,
-    /// Times the pipes were taken down.
-    pub disconnects: u64,
-    /// Attempts to connect that failed on our side.
-    pub connect_failures: u64,
-    /// Times the vote bit changed, either way.
-    pub votes: u64,
-    /// Acks of votes that came.
-    pub acks: u64,
-    /// Acks that were given up.
-    pub acks_lost: u64,
-    /// Changes of the modem's ack line that nobody waited for.
-    pub acks_stray: u64,
-}
-
-/// What the power line did since the vote was last changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SinceVote {
-    /// It was high at the vote and still is: it may be a level from before.
-    StillHigh,
-    /// It was seen low.
-    Low,
-    /// It was seen low and then high: the modem can only mean the present vote.
-    Rose,
-}
-
-impl SinceVote {
-    const fn at_vote(power: bool) -> Self {
-        if power {
-            Self::StillHigh
-        } else {
-            Self::Low
-        }
-    }
-
-    const fn after(self, power: bool) -> Self {
-        match (self, power) {
-            (_, false) => Self::Low,
-            (Self::Low, true) => Self::Rose,
-            (_, true) => self,
-        }
-    }
+    Well,
+    /// Nothing, until it was low or the modem has acknowledged a vote.
+    Doubted,
+    /// Nothing, until the firmware is started.
+    Stopped,
 }
 
 /// The state of the handshake.
@@ -177,19 +124,38 @@ impl SinceVote {
 /// The caller reads lines, writes bits and moves the pipes; this decides which. The caller also
 /// sees to it that one transition is under way at a time.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a level or a fact of its own"
+)]
 pub struct Handshake {
-    /// The pipes are connected.
-    connected: bool,
+    pipes: Pipes,
+    health: Health,
     /// The power line as it was last seen.
     power: bool,
+    /// The power line changed since our ack last did.
+    owed: bool,
+    /// Changes of the power line that were seen before their interrupt came.
+    ahead: u8,
+    /// The power line fell and rose since the pipes were connected.
+    blinked: bool,
     /// Our bits.
     own: OwnBits,
     /// The modem's ack line as it was last seen.
     ack: bool,
     /// The level that the modem's ack line gets when the last change of the vote was seen.
     expected_ack: Option<bool>,
+    /// An ack was given up, none came since, and the pipes were not connected since.
+    unacked: bool,
+    /// An ack came that nobody asked for, since the pipes were connected.
+    stray: bool,
+    /// The ack of the present vote was first seen when the power line was low.
+    acked_late: bool,
     /// What the power line did under the present vote.
     since_vote: SinceVote,
+    /// Since the pipes were last connected the power line fell under a vote that was not acknowledged,
+    /// but under which it had risen.
+    deserted: bool,
     /// For people: shown by `Debug`.
     counters: Counters,
 }
@@ -202,15 +168,25 @@ impl Handshake {
     #[must_use]
     pub const fn new(lines: Lines, own: OwnBits) -> Self {
         Self {
-            connected: false,
+            pipes: Pipes::Down,
+            health: Health::Well,
             power: lines.power,
+            // An earlier driver may have acknowledged it; one ack too many does less harm.
+            owed: lines.power,
+            ahead: 0,
+            blinked: false,
             own,
             ack: lines.ack,
             expected_ack: None,
+            unacked: false,
+            stray: false,
+            acked_late: false,
             since_vote: SinceVote::at_vote(lines.power),
+            deserted: false,
             counters: Counters {
                 connects: 0,
                 disconnects: 0,
+                abandons: 0,
                 connect_failures: 0,
                 votes: 0,
                 acks: 0,
@@ -220,42 +196,47 @@ impl Handshake {
         }
     }
 
-    /// Takes the level of the modem's power line; returns what is due, if anything.
-    ///
-    /// The same is due again until it was carried out, or until the level has changed back.
-    pub fn power_level(&mut self, level: bool) -> Option<Transition> {
-        self.power = level;
-        self.since_vote = self.since_vote.after(level);
-        match (self.connected, level) {
-            (false, true) => Some(Transition::Connect),
-            (true, false) => Some(Transition::Disconnect),
-            _ => None,
-        }
-    }
-
     /// The pipes were connected. Returns the level to write to our ack bit.
     #[must_use = "the modem waits for the ack"]
     pub fn connected(&mut self) -> bool {
-        if !self.connected {
+        if self.pipes != Pipes::Connected {
             self.counters.connects = self.counters.connects.wrapping_add(1);
         }
-        self.carried_out(true)
+        self.pipes = Pipes::Connected;
+        self.deserted = false;
+        self.stray = false;
+        self.unacked = false;
+        self.settle_ack()
     }
 
     /// The pipes were taken down. Returns the level to write to our ack bit.
     #[must_use = "the modem waits for the ack"]
     pub fn disconnected(&mut self) -> bool {
-        if self.connected {
+        if self.pipes == Pipes::Connected {
             self.counters.disconnects = self.counters.disconnects.wrapping_add(1);
         }
-        self.carried_out(false)
+        self.pipes = Pipes::Down;
+        self.settle_ack()
     }
 
-    /// Toggles our ack, once per transition.
-    fn carried_out(&mut self, connected: bool) -> bool {
-        self.own.ack ^= self.connected != connected;
-        self.connected = connected;
+    /// Toggles our ack, once for what the power line did since the last time.
+    fn settle_ack(&mut self) -> bool {
+        self.own.ack ^= self.owed;
+        self.owed = false;
         self.own.ack
+    }
+
+    /// The pipes were put aside. There is no ack for that.
+    ///
+    /// If that was for a [`Loss`], the vote is to be taken back next: a modem that has restarted
+    /// knows nothing of it, and only a change reaches it.
+    pub fn abandoned(&mut self) {
+        if self.pipes == Pipes::Connected {
+            self.counters.abandons = self.counters.abandons.wrapping_add(1);
+        }
+        self.pipes = Pipes::Abandoned;
+        self.blinked = false;
+        self.stray = false;
     }
 
     /// The pipes could not be connected. There is no ack for that; connecting stays due.
@@ -263,50 +244,56 @@ impl Handshake {
         self.counters.connect_failures = self.counters.connect_failures.wrapping_add(1);
     }
 
+    /// The firmware was stopped, or is about to be: nothing its lines say counts any more.
+    pub fn stopped(&mut self) {
+        self.health = Health::Stopped;
+        // Nobody is there to acknowledge anything.
+        self.expected_ack = None;
+        self.unacked = false;
+    }
+
+    /// The firmware is started. Its power line may still stand as it stood when it was stopped.
+    ///
+    /// What it did meanwhile is not acknowledged: the firmware that waited for it is gone.
+    pub fn starting(&mut self) {
+        if self.health != Health::Stopped {
+            return;
+        }
+        self.health = if self.power {
+            Health::Doubted
+        } else {
+            Health::Well
+        };
+        if self.pipes != Pipes::Connected {
+            self.pipes = Pipes::Down;
+        }
+        self.owed = false;
+    }
+
     /// Whether the pipes are connected.
     #[must_use]
     pub const fn is_connected(&self) -> bool {
-        self.connected
+        matches!(self.pipes, Pipes::Connected)
     }
 
-    /// Changes the vote. `ack_now` is the level of the modem's ack line, read just before.
-    ///
-    /// Returns the value to write to the vote bit, or `None` when the bit already has it; then
-    /// the modem would see no change and send no ack.
-    pub fn vote(&mut self, on: bool, ack_now: bool) -> Option<bool> {
-        if self.own.vote == on {
-            return None;
-        }
-        self.ack_level(ack_now);
-        self.own.vote = on;
-        self.expected_ack = Some(!ack_now);
-        self.since_vote = SinceVote::at_vote(self.power);
-        self.counters.votes = self.counters.votes.wrapping_add(1);
-        Some(on)
+    /// Whether BAM has power, as far as the modem can be believed.
+    #[must_use]
+    pub const fn is_powered(&self) -> bool {
+        self.power && matches!(self.health, Health::Well)
     }
 
-    /// Takes the level of the modem's ack line.
-    pub fn ack_level(&mut self, level: bool) -> AckSeen {
-        let changed = self.ack != level;
-        self.ack = level;
-
-        if self.expected_ack == Some(level) {
-            self.expected_ack = None;
-            self.counters.acks = self.counters.acks.wrapping_add(1);
-            AckSeen::Expected
-        } else if changed {
-            self.counters.acks_stray = self.counters.acks_stray.wrapping_add(1);
-            AckSeen::Stray
-        } else {
-            AckSeen::Nothing
-        }
+    /// Whether the firmware may have restarted, although that is no [`Loss`]: frames were exchanged, then
+    /// the power line fell although Linux voted. Either the modem had raised it for itself, and had not
+    /// seen the vote yet, or it is dead. Until the pipes are connected again.
+    #[must_use]
+    pub const fn may_have_restarted(&self) -> bool {
+        self.deserted
     }
 
-    /// Gives up waiting for an ack, after a time-out.
-    pub fn ack_lost(&mut self) {
-        if self.expected_ack.take().is_some() {
-            self.counters.acks_lost = self.counters.acks_lost.wrapping_add(1);
-        }
+    /// Whether the firmware is known to be stopped.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self.health, Health::Stopped)
     }
 
     /// The modem's lines as they were last seen.
@@ -324,29 +311,10 @@ impl Handshake {
         self.own
     }
 
-    /// Whether the modem has not acknowledged the last change of the vote yet.
-    #[must_use]
-    pub const fn is_ack_outstanding(&self) -> bool {
-        self.expected_ack.is_some()
-    }
-
     /// What the handshake went through.
     #[must_use]
     pub const fn counters(&self) -> Counters {
         self.counters
-    }
-
-    /// What has to happen next for frames to be sent.
-    #[must_use]
-    pub const fn wake_step(&self) -> WakeStep {
-        let rose = matches!(self.since_vote, SinceVote::Rose);
-        match (self.own.vote, self.expected_ack.is_some()) {
-            (false, true) => WakeStep::AwaitPreviousAck,
-            (false, false) => WakeStep::Vote,
-            (true, true) if !rose => WakeStep::AwaitAck,
-            (true, _) if self.connected && self.power => WakeStep::Up,
-            (true, _) => WakeStep::AwaitPower,
-        }
     }
 }
 

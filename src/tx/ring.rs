@@ -17,7 +17,10 @@ use super::super::{
             Mapped,
             ToDevice, //
         },
-        dmaengine::Pipe,
+        dmaengine::{
+            Parked,
+            Pipe, //
+        },
         runtime_pm::PmRef,
         skb::{
             DropReason,
@@ -98,11 +101,17 @@ pub(super) enum Fate {
 pub(super) struct Ring {
     pub(super) waiting: Fifo<Frame>,
     pub(super) pipe: Option<Pipe<ToDevice, Meta>>,
+    /// A pipe of before, which could not be taken down. Its frames are accounted for.
+    pub(super) parked: Option<Parked<ToDevice, Meta>>,
     /// Data frames, waiting and in flight together.
     pub(super) data: Occupancy,
     pub(super) open: bool,
     /// Whether frames were given to the pipe since it was last told to start.
     pub(super) doorbell_due: bool,
+    /// Whether somebody looks from time to time whether frames in flight get done.
+    pub(super) watched: bool,
+    /// Frames that got done, ever.
+    pub(super) done: u64,
     pub(super) pm: Option<PmRef>,
 }
 
@@ -126,6 +135,14 @@ impl Ring {
             return;
         }
         while self.pipe_room() > 0 {
+            // One that cannot go yet keeps its place, and those behind it theirs.
+            if self
+                .waiting
+                .front()
+                .is_some_and(|frame| dmux.ports.is_held(frame.meta.channel))
+            {
+                break;
+            }
             let Some(frame) = self.waiting.pop() else {
                 break;
             };
@@ -239,6 +256,8 @@ impl Ring {
             *place = Some(frame.into_skb());
             count += 1;
         }
+        // CAST: At most the length of `batch`.
+        self.done = self.done.wrapping_add(count as u64);
         for (channel, (packets, bytes)) in Channel::all().zip(sums) {
             if packets == 0 {
                 continue;
@@ -255,6 +274,10 @@ impl Ring {
     /// that nothing will move. To be called after every change.
     pub(super) fn settle(&mut self, dmux: &Arc<Dmux>) {
         let in_pipe = self.pipe.as_ref().map_or(0, Pipe::in_flight);
+        if in_pipe > 0 && !self.watched {
+            self.watched = true;
+            dmux.watch_later();
+        }
         let waiting = !self.waiting.is_empty() || dmux.ports.due_command().is_some();
         if !waiting && in_pipe == 0 {
             self.pm = None;

@@ -14,6 +14,11 @@ mod cases {
         None => unreachable!(),
     };
 
+    const TWO: Channel = match Channel::new(2) {
+        Some(channel) => channel,
+        None => unreachable!(),
+    };
+
     /// The modem has channel 1 open and its interface is up; OPEN was sent.
     fn opened() -> ChannelTable {
         let mut table = ChannelTable::new();
@@ -110,6 +115,10 @@ mod cases {
         table.forget_all();
         assert!(!table.is_remote_open(ONE));
         assert_eq!(table.peek_command(), None);
+        // Found in a buffer of before.
+        assert_eq!(table.remote_open(ONE, 0), Change::Repeated);
+        assert!(!table.is_remote_open(ONE));
+        table.powered();
         assert_eq!(table.remote_open(ONE, 0), Change::Opened);
         assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
     }
@@ -147,6 +156,7 @@ mod cases {
         table.command_sent(ONE, Command::Close);
         table.forget_all();
         table.command_lost(ONE, Command::Close);
+        table.powered();
         table.remote_open(ONE, 0);
         assert_eq!(table.peek_command(), None);
     }
@@ -159,5 +169,136 @@ mod cases {
         assert_eq!(table.state(ONE).offer.uplink_buffer, 4096);
         table.forget_all();
         assert_eq!(table.state(ONE).offer.uplink_buffer, 2048);
+    }
+
+    /// Power comes and goes, and nothing is said: the channels are as they were.
+    #[test]
+    fn channels_outlive_the_power() {
+        let mut table = opened();
+        table.powered();
+        assert!(table.accepts_data(ONE));
+        assert_eq!(table.peek_command(), None);
+    }
+
+    /// An OPEN of an open channel, the first since power came back: new firmware. Our half is announced
+    /// to it; a further OPEN is just repeated.
+    #[test]
+    fn a_silent_restart_announces_again() {
+        let mut table = opened();
+        table.powered();
+        assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+        table.command_sent(ONE, Command::Open);
+        assert_eq!(table.remote_open(ONE, 0), Change::Repeated);
+        assert_eq!(table.peek_command(), None);
+    }
+
+    /// The power comes while OPEN is due, and it goes out before the modem's own: it went to the new
+    /// firmware, which must not get a second one. Unless it did not arrive.
+    #[test]
+    fn an_early_open_is_not_repeated() {
+        let mut table = opened();
+        table.command_lost(ONE, Command::Open);
+        table.powered();
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+        table.command_sent(ONE, Command::Open);
+        assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        assert_eq!(table.peek_command(), None);
+        table.command_lost(ONE, Command::Open);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+    }
+
+    /// The same with a CLOSE behind it: that is owed to the new firmware, too.
+    #[test]
+    fn an_early_open_is_closed_again() {
+        let mut table = opened();
+        table.command_lost(ONE, Command::Open);
+        table.powered();
+        table.command_sent(ONE, Command::Open);
+        table.set_wanted(ONE, false);
+        table.command_sent(ONE, Command::Close);
+        assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        table.command_lost(ONE, Command::Close);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Close)));
+    }
+
+    /// New firmware shows itself by one channel: what was announced on the others is void as well,
+    /// also where the modem had closed its half.
+    #[test]
+    fn a_restart_voids_all_channels() {
+        let mut table = opened();
+        table.remote_close(ONE);
+        table.remote_open(TWO, 0);
+        table.powered();
+        assert_eq!(table.remote_open(TWO, 0), Change::Reopened);
+        assert_eq!(table.remote_open(ONE, 0), Change::Opened);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+    }
+
+    /// Channels of a modem that was lost and has restarted, which it did not open again, are closed.
+    #[test]
+    fn a_restart_closes_what_is_not_opened() {
+        let mut table = opened();
+        table.remote_open(TWO, 0);
+        table.hold_all();
+        table.powered();
+        assert_eq!(table.remote_open(TWO, 0), Change::Reopened);
+        assert!(table.release_all());
+        assert!(table.is_remote_open(TWO));
+        assert!(!table.is_remote_open(ONE));
+        assert_eq!(table.remote_open(ONE, 0), Change::Opened);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+    }
+
+    /// What was sent to firmware of before the power came counts for nothing.
+    #[test]
+    fn an_open_of_before_is_repeated() {
+        let mut table = opened();
+        table.powered();
+        table.set_wanted(ONE, false);
+        table.command_sent(ONE, Command::Close);
+        table.set_wanted(ONE, true);
+        table.command_sent(ONE, Command::Open);
+        table.powered();
+        assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+    }
+
+    /// A channel of a modem that was lost moves nothing until the modem opens it again.
+    #[test]
+    fn held_until_opened() {
+        let mut table = opened();
+        table.hold_all();
+        assert!(!table.is_remote_open(ONE));
+        assert!(!table.accepts_data(ONE));
+        table.set_wanted(ONE, false);
+        assert_eq!(table.peek_command(), None);
+        table.set_wanted(ONE, true);
+        table.powered();
+        assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        assert!(table.accepts_data(ONE));
+        assert!(!table.release_all());
+    }
+
+    /// A modem that was lost and does not open its channels has not restarted: nothing is announced
+    /// twice.
+    #[test]
+    fn held_until_the_time_is_over() {
+        let mut table = opened();
+        table.hold_all();
+        table.powered();
+        assert!(table.release_all());
+        assert!(table.accepts_data(ONE));
+        assert_eq!(table.peek_command(), None);
+    }
+
+    /// What was closed while it was held stays closed.
+    #[test]
+    fn a_held_channel_can_be_closed() {
+        let mut table = opened();
+        table.hold_all();
+        assert_eq!(table.remote_close(ONE), Change::Closed);
+        assert!(!table.release_all());
+        assert!(!table.accepts_data(ONE));
     }
 }

@@ -95,7 +95,7 @@ mod cases {
     fn ack_parity_comes_from_the_hardware() {
         for ack in [false, true] {
             let lines = Lines { power: true, ack };
-            let mut link = Handshake::new(lines, OwnBits { vote: true, ack });
+            let mut link = Handshake::new(lines, OwnBits { vote: false, ack });
             assert_eq!(link.power_level(true), Some(Transition::Connect));
             assert_eq!(link.connected(), !ack);
             assert_eq!(link.power_level(false), Some(Transition::Disconnect));
@@ -132,6 +132,9 @@ mod cases {
         assert_eq!(link.wake_step(), WakeStep::AwaitAck);
 
         // The modem acts on the un-vote first, then on the vote; its ack got lost.
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), None);
+        link.abandoned();
         assert_eq!(link.power_level(false), Some(Transition::Disconnect));
         assert!(!link.disconnected());
         assert_eq!(link.wake_step(), WakeStep::AwaitAck);
@@ -144,7 +147,7 @@ mod cases {
     #[test]
     fn falling_power_is_not_up() {
         let mut link = up();
-        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
         assert!(link.is_connected());
         assert_eq!(link.wake_step(), WakeStep::AwaitPower);
     }
@@ -152,27 +155,165 @@ mod cases {
     /// A lost ack of an un-vote costs one time-out: the next vote is made all the same.
     #[test]
     fn lost_down_ack_does_not_wedge() {
-        let mut link = up();
-        link.vote(false, true);
+        let mut link = cold();
+        link.vote(true, false);
+        link.vote(false, false);
         assert_eq!(link.wake_step(), WakeStep::AwaitPreviousAck);
         link.ack_lost();
         assert_eq!(link.wake_step(), WakeStep::Vote);
-        link.vote(true, true);
-        assert_eq!(link.ack_level(false), AckSeen::Expected);
-        assert_eq!(link.wake_step(), WakeStep::Up);
+        link.vote(true, false);
+        assert_eq!(link.ack_level(true), AckSeen::Expected);
+        assert_eq!(link.wake_step(), WakeStep::AwaitPower);
         assert_eq!(link.counters.acks_lost, 1);
     }
 
-    /// A lost ack of a vote costs one time-out when the power line says that the path is there.
+    /// A vote that is not acknowledged, though the power line is high: nothing is sent; the pipes
+    /// stay as they are if the modem acknowledges that the vote is taken back.
     #[test]
-    fn lost_up_ack_does_not_wedge() {
+    fn lost_up_ack_sends_nothing() {
         let mut link = cold();
         link.power_level(true);
         assert!(link.connected());
         link.vote(true, false);
         assert_eq!(link.wake_step(), WakeStep::AwaitAck);
+        link.vote(false, false);
+        assert_eq!(link.ack_level(true), AckSeen::Expected);
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.loss(), None);
+        assert!(link.is_connected());
+    }
+
+    /// A modem that does not acknowledge an un-vote either is dead: its line is not believed, the
+    /// pipes are put aside, and the fall of the line is acknowledged when it comes.
+    #[test]
+    fn a_silent_modem_is_lost() {
+        let mut link = up();
+        link.vote(false, true);
         link.ack_lost();
+        assert_eq!(link.loss(), Some(Loss::NoAck));
+        assert_eq!(link.power_level(true), Some(Transition::Abandon));
+        link.abandoned();
+        assert_eq!(link.power_level(true), None);
+        assert!(!link.is_powered());
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert!(!link.disconnected());
+        assert_eq!(link.counters.disconnects, 0);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+    }
+
+    /// A modem that was only silent for a while is believed again as soon as it acknowledges a vote.
+    /// Its line did not move, so there is nothing to acknowledge to it.
+    #[test]
+    fn a_sign_of_life_is_believed() {
+        let mut link = up();
+        link.vote(false, true);
+        link.ack_lost();
+        link.abandoned();
+        link.vote(true, true);
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert!(link.connected());
         assert_eq!(link.wake_step(), WakeStep::Up);
+    }
+
+    /// A silent modem without power is nothing to worry about: there are no pipes.
+    #[test]
+    fn silence_without_power_is_no_loss() {
+        let mut link = cold();
+        link.vote(true, false);
+        link.vote(false, false);
+        link.ack_lost();
+        assert_eq!(link.loss(), None);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+    }
+
+    /// Power that falls under an acknowledged vote: the pipes are not touched, the fall is
+    /// acknowledged.
+    #[test]
+    fn power_falls_without_our_having_let_go() {
+        let mut link = up();
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), Some(Loss::PowerFell));
+        link.abandoned();
+        link.vote(false, true);
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert!(!link.disconnected());
+        assert_eq!(link.power_level(false), None);
+        assert_eq!(link.counters.abandons, 1);
+    }
+
+    /// An ack that nobody asked for, and then the power line falls: firmware that cleared its bits.
+    #[test]
+    fn a_stray_ack_spoils_the_next_fall() {
+        let mut link = cold();
+        link.power_level(true);
+        assert!(link.connected());
+        assert_eq!(link.ack_level(true), AckSeen::Stray);
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), Some(Loss::PowerFell));
+    }
+
+    /// Power that fell and rose before anybody looked: its interrupt tells. The rise is acknowledged
+    /// once, and the interrupt of the way back means nothing.
+    #[test]
+    fn power_blinks() {
+        let mut link = up();
+        // The interrupt of the rise that a waiter had seen before.
+        assert_eq!(link.power_interrupt(true), None);
+        assert_eq!(link.power_interrupt(true), Some(Transition::Abandon));
+        assert_eq!(link.loss(), Some(Loss::PowerBlinked));
+        link.abandoned();
+        assert_eq!(link.power_interrupt(true), Some(Transition::Connect));
+        assert!(!link.connected());
+        assert_eq!(link.power_interrupt(true), Some(Transition::Abandon));
+    }
+
+    /// Interrupts of changes that a look has seen before are no blinks, nor are those that see it
+    /// themselves.
+    #[test]
+    fn late_interrupts_are_no_blinks() {
+        let mut link = cold();
+        assert_eq!(link.power_interrupt(true), Some(Transition::Connect));
+        assert!(link.connected());
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert!(!link.disconnected());
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert!(link.connected());
+        assert_eq!(link.power_interrupt(true), None);
+        assert_eq!(link.power_interrupt(true), None);
+    }
+
+    /// While the firmware is stopped a power line that is high means nothing; nor does it after the
+    /// start, until it was low.
+    #[test]
+    fn a_stopped_modem_is_not_believed() {
+        let mut link = up();
+        link.stopped();
+        assert_eq!(link.power_level(true), Some(Transition::Abandon));
+        link.abandoned();
+        assert_eq!(link.vote(false, true), Some(false));
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.wake_step(), WakeStep::Gone);
+        link.starting();
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.wake_step(), WakeStep::Vote);
+        assert_eq!(link.power_level(false), None);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        // One ack for the connection, none for the way there.
+        assert!(!link.connected());
+    }
+
+    /// A stop and a start with the power line low all along change nothing.
+    #[test]
+    fn a_sleeping_modem_restarts() {
+        let mut link = cold();
+        link.stopped();
+        assert_eq!(link.power_level(false), None);
+        link.starting();
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert!(link.connected());
     }
 
     /// An ack that is first seen when the next vote is made still counts as the one it is.
@@ -204,13 +345,49 @@ mod cases {
     fn restart_with_cleared_bits() {
         let mut link = up();
         link.ack_level(false);
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        link.abandoned();
+        link.vote(false, false);
         assert_eq!(link.power_level(false), Some(Transition::Disconnect));
         assert!(!link.disconnected());
-        assert_eq!(link.wake_step(), WakeStep::AwaitPower);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert!(link.connected());
+        assert_eq!(link.ack_level(true), AckSeen::Expected);
+        link.vote(true, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        assert_eq!(link.wake_step(), WakeStep::Up);
+        assert_eq!(link.counters.connects, 2);
+    }
+
+    /// The power rises under a vote, without an ack, and falls: no loss, but perhaps a restart. With the
+    /// pipes connected anew that is over.
+    #[test]
+    fn a_vote_can_be_deserted() {
+        let mut link = cold();
+        link.vote(true, false);
         assert_eq!(link.power_level(true), Some(Transition::Connect));
         assert!(link.connected());
         assert_eq!(link.wake_step(), WakeStep::Up);
-        assert_eq!(link.counters.connects, 2);
-        assert_eq!(link.counters.disconnects, 1);
+        assert!(!link.may_have_restarted());
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), None);
+        assert!(link.may_have_restarted());
+        link.abandoned();
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert!(link.may_have_restarted());
+        // One ack for all that the line did meanwhile.
+        assert!(!link.connected());
+        assert!(!link.may_have_restarted());
+    }
+
+    /// A fall that belongs to the un-vote before says nothing of a restart.
+    #[test]
+    fn a_late_fall_is_no_desertion() {
+        let mut link = up();
+        link.vote(false, true);
+        link.vote(true, true);
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), None);
+        assert!(!link.may_have_restarted());
     }
 }

@@ -2,6 +2,8 @@
 
 //! Properties of frames, channels and ring accounting over arbitrary input.
 
+use std::mem;
+
 use bam_dmux_protocol::{
     channels::ChannelTable,
     frame::{
@@ -20,7 +22,16 @@ use bam_dmux_protocol::{
 use proptest::prelude::*;
 
 fn channel() -> impl Strategy<Value = Channel> {
-    (0..CHANNELS).prop_filter_map("a channel", |n| Channel::new(u8::try_from(n).ok()?))
+    channel_below(CHANNELS)
+}
+
+fn channel_below(end: usize) -> impl Strategy<Value = Channel> {
+    (0..end).prop_filter_map("a channel", |n| Channel::new(u8::try_from(n).ok()?))
+}
+
+/// Few, so that much happens to each.
+fn busy_channel() -> impl Strategy<Value = Channel> {
+    channel_below(3)
 }
 
 /// What a modem and a user can do to the channels.
@@ -36,17 +47,29 @@ enum Event {
     /// The power goes: commands in the pipe are lost.
     Lose,
     Restart,
+    /// The modem restarts and Linux is not told: it sees the power go, perhaps, and come back. It
+    /// sends what is due before it hears of the channels, perhaps.
+    SilentRestart {
+        noticed: bool,
+        early: bool,
+    },
+    /// The power goes and comes back; Linux takes it for a loss, perhaps, but it is none.
+    PowerCycle {
+        suspected: bool,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (channel(), any::<u8>()).prop_map(|(c, s)| Event::RemoteOpen(c, s)),
-        channel().prop_map(Event::RemoteClose),
-        (channel(), any::<bool>()).prop_map(|(c, on)| Event::Wanted(c, on)),
+        (busy_channel(), any::<u8>()).prop_map(|(c, s)| Event::RemoteOpen(c, s)),
+        busy_channel().prop_map(Event::RemoteClose),
+        (busy_channel(), any::<bool>()).prop_map(|(c, on)| Event::Wanted(c, on)),
         Just(Event::Send),
         Just(Event::Deliver),
         Just(Event::Lose),
         Just(Event::Restart),
+        any::<(bool, bool)>().prop_map(|(noticed, early)| Event::SilentRestart { noticed, early }),
+        any::<bool>().prop_map(|suspected| Event::PowerCycle { suspected }),
     ]
 }
 
@@ -54,8 +77,13 @@ fn event() -> impl Strategy<Value = Event> {
 #[derive(Default)]
 struct Peer {
     ours_open: [bool; CHANNELS],
+    theirs_open: [bool; CHANNELS],
     pipe: Vec<(Channel, Command)>,
     wanted: [bool; CHANNELS],
+    /// Whether a CLOSE got lost: the next OPEN may come twice.
+    close_lost: [bool; CHANNELS],
+    /// OPENs for channels that were open.
+    doubled: usize,
 }
 
 impl Peer {
@@ -68,16 +96,31 @@ impl Peer {
 
     fn deliver(&mut self) {
         for (channel, command) in self.pipe.drain(..) {
-            self.ours_open[channel.index()] = command == Command::Open;
+            let open = command == Command::Open;
+            let excused = mem::take(&mut self.close_lost[channel.index()]);
+            let was_open = mem::replace(&mut self.ours_open[channel.index()], open);
+            self.doubled += usize::from(open && was_open && !excused);
+        }
+    }
+
+    fn lose(&mut self, table: &mut ChannelTable) {
+        for (channel, command) in self.pipe.drain(..) {
+            table.command_lost(channel, command);
+            self.close_lost[channel.index()] |= command == Command::Close;
         }
     }
 
     fn apply(&mut self, table: &mut ChannelTable, event: &Event) {
         match *event {
             Event::RemoteOpen(channel, signal) => {
-                table.remote_open(channel, signal);
+                // A modem that is awake opens what is closed.
+                if !self.theirs_open[channel.index()] {
+                    table.remote_open(channel, signal);
+                }
+                self.theirs_open[channel.index()] = true;
             }
             Event::RemoteClose(channel) => {
+                self.theirs_open[channel.index()] = false;
                 table.remote_close(channel);
             }
             Event::Wanted(channel, on) => {
@@ -86,20 +129,48 @@ impl Peer {
             }
             Event::Send => self.send(table),
             Event::Deliver => self.deliver(),
-            Event::Lose => {
-                for (channel, command) in self.pipe.drain(..) {
-                    table.command_lost(channel, command);
-                }
+            Event::Lose => self.lose(table),
+            Event::Restart => self.restart(table),
+            // Nothing can show that: see the limitations of the table.
+            Event::SilentRestart { .. } if self.theirs_open == [false; CHANNELS] => {
+                self.restart(table);
             }
-            Event::Restart => {
-                // As the driver has it: the restart is known before the pipe is taken down.
-                table.forget_all();
-                for (channel, command) in self.pipe.drain(..) {
-                    table.command_lost(channel, command);
-                }
+            Event::SilentRestart { noticed, early } => {
                 self.ours_open = [false; CHANNELS];
+                self.power_cycle(table, noticed);
+                if early {
+                    self.send(table);
+                }
+                // Firmware opens its channels first of all.
+                for channel in Channel::all() {
+                    if self.theirs_open[channel.index()] {
+                        table.remote_open(channel, 0);
+                    }
+                }
+                table.release_all();
+            }
+            Event::PowerCycle { suspected } => {
+                self.power_cycle(table, suspected);
+                table.release_all();
             }
         }
+    }
+
+    fn restart(&mut self, table: &mut ChannelTable) {
+        // As the driver has it: the restart is known before the pipe is taken down.
+        table.forget_all();
+        self.lose(table);
+        self.ours_open = [false; CHANNELS];
+        self.theirs_open = [false; CHANNELS];
+        table.powered();
+    }
+
+    fn power_cycle(&mut self, table: &mut ChannelTable, suspected: bool) {
+        if suspected {
+            table.hold_all();
+        }
+        self.lose(table);
+        table.powered();
     }
 }
 
@@ -134,7 +205,7 @@ proptest! {
     }
 
     /// After any history, once commands arrive the modem knows exactly the channels that are up
-    /// and that it has open itself.
+    /// and that it has open itself; and none of its firmwares got OPEN for an open channel.
     #[test]
     fn channels_reconcile(history in prop::collection::vec(event(), 0..80)) {
         let mut table = ChannelTable::new();
@@ -145,6 +216,7 @@ proptest! {
         peer.send(&mut table);
         peer.deliver();
         prop_assert!(table.peek_command().is_none());
+        prop_assert_eq!(peer.doubled, 0);
 
         for channel in Channel::all() {
             let wanted = peer.wanted[channel.index()];

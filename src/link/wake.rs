@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waking the modem: votes, and waits with a bound for each step.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+use super::{
+    super::{
+        dmux::Dmux,
+        health::Fault,
+        protocol::handshake::{
+            WakeStep,
+            ACK_TIMEOUT_MS,
+            POWER_TIMEOUT_MS, //
+        }, //
+    },
+    report,
+    Link,
+    POLL_MS, //
+};
+
+/// How long a modem that did not answer is left alone, in milliseconds, unless one of its lines
+/// moves before. Frames that come in that time are dropped at once instead of waiting for seconds
+/// each, and who has to wait for a wake-up under way (unbinding does) waits for one, not for many.
+const LEAVE_ALONE_MS: i64 = 1000;
+
+/// How long a vote may go without an ack until it is suspected that nobody is there, in milliseconds.
+/// Healthy modems take a few.
+const SLOW_MS: i64 = 250;
+
+/// For how long a modem that did not answer counts as silent, in milliseconds. It is not asked again
+/// without a reason, and may be well by then.
+const SILENT_MS: i64 = 10_000;
+
+impl Link {
+    /// Wakes the modem: votes and waits until frames may be sent, then opens the transmit ring.
+    ///
+    /// Sleeps, at most [`ACK_TIMEOUT_MS`] twice and [`POWER_TIMEOUT_MS`] once. Never called with
+    /// RTNL held.
+    ///
+    /// # Errors
+    ///
+    /// - `ETIMEDOUT` when the modem did not react, at once if it did not a moment ago either
+    ///   ([`LEAVE_ALONE_MS`]). The vote is taken back, so that the next call starts anew.
+    /// - `ENODEV` when the firmware is stopped, or the device is being unbound.
+    pub(crate) fn wake(&self, dmux: &Arc<Dmux>) -> Result {
+        let _one_at_a_time = self.wake.lock();
+        if self.live.load(Relaxed) && self.open_if_up(dmux) {
+            return Ok(());
+        }
+        let since = *self.unanswered.lock();
+        if since.is_some_and(|s| s.elapsed().as_millis() < LEAVE_ALONE_MS) {
+            return Err(ETIMEDOUT);
+        }
+        dmux.counters.wakes.inc();
+
+        self.wait_until_up(dmux)
+            .or_else(|e| self.not_answered(dmux, e))?;
+        dmux.health.works();
+        Ok(())
+    }
+
+    /// Whether the modem did not answer when it was last to be woken, not long ago, and has not moved a
+    /// line since.
+    pub(crate) fn is_unresponsive(&self) -> bool {
+        let since = *self.unanswered.lock();
+        since.is_some_and(|s| s.elapsed().as_millis() < SILENT_MS)
+    }
+
+    /// Takes the vote back after a wake-up that failed, and leaves the modem alone for a while.
+    fn not_answered(&self, dmux: &Arc<Dmux>, error: Error) -> Result {
+        // Under `state`, so that no open_if_up() comes between the last look and the end of the vote.
+        let mut state = self.state.lock();
+        if self.live.load(Relaxed) && state.wake_step() == WakeStep::Up {
+            // At the very last moment; whoever saw it has opened the ring.
+            dmux.tx.open(dmux);
+            return Ok(());
+        }
+        let missing = report::missing(state.wake_step());
+        dmux.tx.close();
+        self.write_vote(dmux, &mut state, false);
+        drop(state);
+        dmux.counters.wakes_failed.inc();
+        if error == ETIMEDOUT {
+            dmux.health.fault(Fault::WakeTimeout, missing);
+        }
+        self.suspicious.store(true, Relaxed);
+        *self.unanswered.lock() = Some(Instant::now());
+        Err(error)
+    }
+
+    fn wait_until_up(&self, dmux: &Arc<Dmux>) -> Result {
+        let mut step = WakeStep::Vote;
+        let mut since = Instant::<Monotonic>::now();
+
+        while self.live.load(Relaxed) {
+            // Re-armed before the look: a change after the look completes it.
+            self.progress.reinit();
+            self.follow_power(dmux);
+
+            let now = self.state.lock().wake_step();
+            match now {
+                WakeStep::Up if self.open_if_up(dmux) => return Ok(()),
+                WakeStep::Vote => {
+                    self.vote(dmux, true);
+                    // The modem's time begins now, however long it took to get here.
+                    since = Instant::now();
+                }
+                WakeStep::Gone => return Err(ENODEV),
+                _ => (),
+            }
+            if now != step {
+                step = now;
+                since = Instant::now();
+            }
+
+            let waited = since.elapsed().as_millis();
+            if step == WakeStep::AwaitAck && waited > SLOW_MS {
+                self.suspicious.store(true, Relaxed);
+            }
+            let Some(left) = i64::from(step_timeout(step))
+                .checked_sub(waited)
+                .filter(|l| *l > 0)
+            else {
+                self.give_up(dmux, step)?;
+                continue;
+            };
+            // CAST: `left` is at most the time-out of a step.
+            self.progress.wait_timeout(POLL_MS.min(left as u32));
+        }
+        Err(ENODEV)
+    }
+
+    /// Decides what a step that took too long means.
+    ///
+    /// An ack of an un-vote that is lost costs its time-out once.
+    fn give_up(&self, dmux: &Arc<Dmux>, step: WakeStep) -> Result {
+        if step == WakeStep::AwaitPreviousAck {
+            self.state.lock().ack_lost();
+            return Ok(());
+        }
+        if dmux.may_log() {
+            dev_warn!(
+                dmux.dev(),
+                "modem did not answer the wake-up ({step:?}); is its firmware running?\n"
+            );
+        }
+        Err(ETIMEDOUT)
+    }
+}
+
+/// How long the modem may take for a step, in milliseconds.
+fn step_timeout(step: WakeStep) -> u32 {
+    match step {
+        WakeStep::AwaitPower => POWER_TIMEOUT_MS,
+        _ => ACK_TIMEOUT_MS,
+    }
+}
