@@ -128,12 +128,32 @@ def health_recover(ctx: Context) -> None:
     miss_wakeup(ctx)
     wait_state(ctx, "error")
     before = reporter(ctx)["recover"]
-    ctx.modem.call("acks", mode="normal")
     ups = ctx.counter("votes_up")
+    ctx.modem.call("acks", mode="normal")
     # The driver leaves a modem alone for a second that did not answer a moment ago.
     ctx.wait_until(lambda: recover(ctx), "recovery", 10, every=0.3)
     check_equal(reporter(ctx)["state"], "healthy", "state after recovery")
     check_equal(reporter(ctx)["recover"], before + 1, "recoveries")
+    check(ctx.counter("votes_up") > ups, "the modem saw a vote")
+    ctx.works()
+
+
+@scenario(
+    "a modem that did not answer a wake-up is asked once more, without any traffic",
+    cost=20,
+    mainline=False,
+)
+def health_asks_again(ctx: Context) -> None:
+    """That is what the driver does when devlink asks it to recover from a wake-up that failed."""
+    ctx.set_autosuspend(100)
+    ctx.wait_suspended()
+    ctx.modem.call("acks", mode="withhold")
+    far = far_ip(0)
+    ctx.phone.call("udp_echo", 60, host=far, count=1, size=100, patience=0.1, timeout=10)
+    wait_state(ctx, "error")
+    ctx.modem.call("acks", mode="normal")
+    ups = ctx.counter("votes_up")
+    wait_state(ctx, "healthy")
     check(ctx.counter("votes_up") > ups, "the modem saw a vote")
     ctx.works()
 
@@ -235,3 +255,27 @@ def health_unbind_recovering(ctx: Context) -> None:
         "the recovery ends",
     )
     check("status 1" in text, f"recovery of a driver that goes away: {text}")
+
+
+@scenario(
+    "a crash that remoteproc reports is a report with a dump, and over when the modem is back",
+    cost=20,
+    mainline=False,
+)
+def health_crash(ctx: Context) -> None:
+    """The kernel's own recovery of remote processors restarts the modem."""
+    before = reporter(ctx)
+    ctx.modem.call("crash", irq=True)
+    dump = ctx.wait_until(
+        lambda: "last_dump_date" in reporter(ctx) and health(ctx, "dump show"), "a dump"
+    )
+    ctx.note(f"dump: {dump}")
+    check_equal((dump["fault"], dump["detail"]), ("crash", "reported by remoteproc"), "the dump")
+    check_equal(dump["faults"]["crash"], 1, "crashes")
+    check_equal(dump["channels"][0]["interface"], ctx.name(0), "interface of channel 0")
+    ctx.wait_until(lambda: ctx.modem.status()["mss"] == "running", "remoteproc starts the modem")
+    ctx.modem.call("boot", channels=[0])
+    ctx.works()
+    found = wait_state(ctx, "healthy")
+    check_equal(found["recover"], before["recover"] + 1, "recoveries when the modem is back")
+    check_equal(health(ctx, "diagnose")["faults"]["crash"], 1, "crashes when the modem is back")

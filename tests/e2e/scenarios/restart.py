@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A modem that crashes or is stopped, and a remoteproc that says so."""
+
+import time
+from collections.abc import Callable
+
+from harness.context import Context
+from harness.errors import check, check_equal
+from harness.recovery import (
+    BOOT_MS,
+    CHANNELS,
+    bring_up,
+    consistent,
+    load,
+    once,
+    recovered,
+    stop_load,
+    upload,
+)
+from harness.scenario import scenario
+
+STATE = "/sys/class/remoteproc/remoteproc0/state"
+
+
+def set_state(ctx: Context, state: str) -> None:
+    """Start or stop the modem as user space does."""
+    ctx.phone.run(f"echo {state} >{STATE}")
+
+
+def boot(ctx: Context) -> float:
+    """Let the started firmware come up. Returns when it opens its channels."""
+    done = ctx.modem.call("events").get("announce", 0)
+    ctx.modem.call("boot", delay_ms=BOOT_MS, channels=list(CHANNELS))
+    ctx.wait_until(
+        lambda: ctx.modem.call("events").get("announce", 0) > done,
+        "the firmware comes up",
+        40,
+        0.005,
+    )
+    return time.monotonic()
+
+
+def starts(ctx: Context) -> int:
+    """How often remoteproc has started the modem's processor."""
+    return ctx.modem.call("events").get("mss-start", 0)
+
+
+def reported(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
+    """Crash in a given situation, with the BAM powered and dark, and have remoteproc restart it."""
+    for bam_off in (False, True):
+        prepare()
+        before = starts(ctx)
+        restarts = ctx.phone.call("driver_counters")["modem_restarts"]
+        began = time.monotonic()
+        ctx.modem.call("crash", bam_off=bam_off, irq=True)
+        ctx.wait_until(
+            lambda restarts=restarts: (
+                ctx.phone.call("driver_counters")["modem_restarts"] > restarts
+            ),
+            "the driver hears of the crash",
+            every=0.01,
+        )
+        ctx.note(f"REPORTED {what}: after {time.monotonic() - began:.2f} s")
+        ctx.modem.call("reset_counters")
+        for channel in CHANNELS:
+            state = ctx.phone.call("interface", name=ctx.name(channel))
+            check(state["carrier"] != "1", f"{what}: channel {channel} has a carrier")
+        ctx.wait_until(lambda before=before: starts(ctx) > before, "remoteproc starts the modem")
+        # What user space does in the meantime is no reason to touch the BAM.
+        once(ctx, 0)
+        since = boot(ctx)
+        recovered(ctx, f"{what}, reported, BAM {'off' if bam_off else 'on'}", since)
+        check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM known to be dead")
+        check_equal(ctx.counter("ap_ack_unsolicited"), 0, "acks that nobody waits for")
+
+
+@scenario(
+    "a reported crash under load: frames reclaimed, BAM left alone, traffic back by itself",
+    cost=40,
+    mainline=False,
+    # Frames that are sent before the report comes.
+    allowed=("unpowered_access",),
+)
+def reported_load(ctx: Context) -> None:
+    """In both directions, on all channels."""
+    bring_up(ctx)
+    load(ctx)
+    reported(ctx, "load", lambda: time.sleep(0.5))
+    stop_load(ctx)
+    consistent(ctx)
+
+
+@scenario(
+    "a reported crash with a full ring",
+    cost=40,
+    mainline=False,
+    allowed=("unpowered_access",),  # as in reported_load
+)
+def reported_full(ctx: Context) -> None:
+    """All places taken, none of the frames with a future."""
+    bring_up(ctx)
+    reported(ctx, "full ring", lambda: upload(ctx))
+    consistent(ctx)
+
+
+@scenario("a reported crash of a sleeping modem", cost=40, mainline=False)
+def reported_asleep(ctx: Context) -> None:
+    """There is no power line to look at."""
+
+    def asleep() -> None:
+        ctx.set_autosuspend(50)
+        ctx.wait_suspended()
+
+    bring_up(ctx)
+    reported(ctx, "asleep", asleep)
+    consistent(ctx)
+
+
+@scenario("a reported crash in the middle of a wake-up", cost=40, mainline=False)
+def reported_vote(ctx: Context) -> None:
+    """The waker is let go at once and not after its time-out."""
+
+    def voting() -> None:
+        ctx.set_autosuspend(50)
+        ctx.wait_suspended()
+        ctx.modem.call("acks", mode="withhold")
+        once(ctx, 0)
+        check(ctx.modem.status()["vote"], "Linux does not vote")
+
+    bring_up(ctx)
+    reported(ctx, "vote", voting)
+    consistent(ctx)
+
+
+@scenario(
+    "user space stops and starts the modem under load, ten times",
+    cost=60,
+    mainline=False,
+)
+def stop_and_start(ctx: Context) -> None:
+    """An orderly stop is no different: nothing that the firmware promised is kept."""
+    bring_up(ctx)
+    load(ctx)
+    for _ in range(10):
+        set_state(ctx, "stop")
+        ctx.modem.call("reset_counters")
+        time.sleep(0.2)
+        set_state(ctx, "start")
+        since = boot(ctx)
+        recovered(ctx, "stopped and started", since)
+        check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM without power")
+    stop_load(ctx)
+    consistent(ctx)
+
+
+@scenario(
+    "while the modem is stopped the module stays, interfaces can't come up; all is well afterwards",
+    cost=30,
+    mainline=False,
+)
+def stopped_module(ctx: Context) -> None:
+    """Unloading would have to touch a dead BAM, or lose its DMA channels for good."""
+    bring_up(ctx)
+    upload(ctx)
+    set_state(ctx, "stop")
+    ctx.modem.call("reset_counters")
+    name = ctx.name(0)
+    began = time.monotonic()
+    code, out = ctx.phone.sh(f"ip link set dev {name} down; ip link set dev {name} up")
+    ctx.note(f"ifup: {code} {out.strip()} ({time.monotonic() - began:.2f} s)")
+    check(code != 0, "an interface of a stopped modem comes up")
+    code, out = ctx.phone.sh(f"rmmod {ctx.module}")
+    ctx.note(f"rmmod: {code} {out.strip()}")
+    check(code != 0, "the module goes although its DMA channels can't be given back")
+    check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM without power")
+    set_state(ctx, "start")
+    boot(ctx)
+    ctx.wait_until(lambda: ctx.phone.sh(f"ip link set dev {name} up")[0] == 0, "ifup", 20)
+    ctx.up()
+    recovered(ctx, "stopped for long", time.monotonic())
+    consistent(ctx)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A modem that says nothing, dead or not: found out in bounded time, and nobody waits for it."""
+
+import time
+
+from harness.context import Context, guest_ip
+from harness.errors import check, check_equal
+from harness.recovery import (
+    bring_up,
+    consistent,
+    load,
+    recovered,
+    restart,
+    stop_load,
+    upload,
+)
+from harness.scenario import scenario
+
+# Longest time `ip link set` may hold RTNL with a dead modem, in seconds.
+RTNL_BOUND = 1.0
+
+
+@scenario(
+    "a crash without a report or a restart: found out, carrier off; then all comes back",
+    cost=90,
+    timeout=180,
+    defect="defects 3, 27 (lost slots, no restart is handled)",
+    allowed=("unpowered_access",),  # as in crash_dark
+)
+def crash_silent(ctx: Context) -> None:
+    """Frames do not move, the un-vote is not acknowledged: then the BAM is not touched any more."""
+    bring_up(ctx)
+    for bam_off in (False, True):
+        load(ctx)
+        began = time.monotonic()
+        ctx.modem.call("crash", bam_off=bam_off)
+        ctx.wait_until(
+            lambda: ctx.phone.call("interface", name=ctx.name(0))["carrier"] != "1",
+            "the interface loses its carrier",
+            40,
+        )
+        ctx.note(f"FOUND OUT after {time.monotonic() - began:.1f} s, BAM off: {bam_off}")
+        ctx.modem.call("reset_counters")
+        began = time.monotonic()
+        code, out = ctx.phone.sh(
+            f"ip link set dev {ctx.name(1)} down; ip link set dev {ctx.name(1)} up"
+        )
+        seconds = time.monotonic() - began
+        check(code != 0, "an interface of a dead modem comes up")
+        check(seconds < RTNL_BOUND * ctx.phone.slowness, f"ip link set took {seconds:.1f} s")
+        ctx.note(f"ifup: {out.strip()} ({seconds:.2f} s)")
+        time.sleep(3)
+        check_equal(ctx.counter("unpowered_access"), 0, "accesses after the loss was found out")
+        since = restart(ctx, "kept")
+        # This one was taken down by hand.
+        ctx.wait_until(
+            lambda: ctx.phone.sh(f"ip link set dev {ctx.name(1)} up")[0] == 0, "ifup", 20
+        )
+        ctx.up((1,))
+        recovered(ctx, f"found out by itself, BAM off: {bam_off}", since)
+        stop_load(ctx)
+    consistent(ctx)
+
+
+@scenario(
+    "a live modem that takes no frame for longer than the bound: sending goes on by itself",
+    cost=90,
+    timeout=180,
+    mainline=False,
+)
+def stalled(ctx: Context) -> None:
+    """It acknowledges votes, so it lives: only the frames in its hands are lost."""
+    bring_up(ctx)
+    upload(ctx)
+    began = time.monotonic()
+    if ctx.ours:
+        ctx.wait_until(
+            lambda: ctx.phone.call("driver_counters")["tx_lost"] > 0, "the frames are given up", 30
+        )
+    ctx.note(f"STALL over after {time.monotonic() - began:.1f} s")
+    ctx.modem.call("hold_tx", on=False)
+    since = time.monotonic()
+    recovered(ctx, "stall of a live modem", since, 10)
+    if ctx.ours:
+        counters = ctx.phone.call("driver_counters")
+        check(counters["tx_lost"] > 0, "frames in the modem's hands are not counted as lost")
+        check_equal(counters["modem_losses"], 0, "losses of a modem that lives")
+    consistent(ctx)
+
+
+@scenario(
+    "ifup and ethtool never wait for the modem, be the interface detached or the modem silent",
+    cost=40,
+    defect="defect 31 (waits under RTNL)",
+)
+def rtnl_never_waits(ctx: Context) -> None:
+    """The core resumes the parent under RTNL for both; each call is timed."""
+    ctx.modem.call("close", channels=[0])
+    ctx.set_autosuspend(50)
+    ctx.wait_suspended()
+    ctx.modem.call("acks", mode="withhold")
+    name = ctx.name(0)
+    for what in (
+        f"ip link set dev {name} down; ip link set dev {name} up",
+        f"ethtool {name}",
+        f"ethtool -i {name}",
+        f"ip link set dev {name} up",
+    ):
+        began = time.monotonic()
+        code, out = ctx.phone.sh(what, 30)
+        seconds = time.monotonic() - began
+        ctx.note(f"RTNL {what}: {seconds:.2f} s, status {code}: {out.strip()[:120]}")
+        check(seconds < RTNL_BOUND * ctx.phone.slowness, f"`{what}` took {seconds:.1f} s")
+    ctx.modem.call("acks", mode="normal")
+    ctx.modem.call("open", channels=[0])
+    ctx.wait_until(lambda: ctx.phone.sh(f"ip link set dev {name} up")[0] == 0, "ifup")
+    ctx.up()
+    ctx.works()
+
+
+@scenario(
+    "ifup with a dead modem: at once; then, known to be dead, an error; up again when it is back",
+    cost=40,
+    mainline=False,
+)
+def ifup_dead(ctx: Context) -> None:
+    """The first ifup cannot know; the OPEN that it asks for finds out."""
+    ctx.set_autosuspend(50)
+    ctx.wait_suspended()
+    name = ctx.name(0)
+    ctx.phone.run(f"ip link set dev {name} down")
+    ctx.wait_suspended()
+    ctx.modem.call("crash")
+    began = time.monotonic()
+    ctx.phone.run(f"ip link set dev {name} up")
+    first = time.monotonic() - began
+    ctx.wait_until(
+        lambda: ctx.phone.call("driver_counters")["wakes_failed"] > 0, "the wake-up fails", 20
+    )
+    found = time.monotonic() - began
+    ctx.phone.run(f"ip link set dev {name} down")
+    began = time.monotonic()
+    code, out = ctx.phone.sh(f"ip link set dev {name} up")
+    second = time.monotonic() - began
+    ctx.note(f"IFUP {first:.2f} s, found dead after {found:.1f} s, then {second:.2f} s: {out}")
+    check(code != 0 and "timed out" in out.lower(), f"ifup with a dead modem: {code} {out}")
+    check(max(first, second) < RTNL_BOUND * ctx.phone.slowness, "ifup waits for the modem")
+    restart(ctx, "kept")
+    ctx.wait_until(lambda: ctx.phone.sh(f"ip link set dev {name} up")[0] == 0, "ifup", 20)
+    ctx.up()
+    ctx.works()
+    ctx.far_ping(guest_ip(0))
