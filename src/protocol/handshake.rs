@@ -153,8 +153,7 @@ pub struct Handshake {
     acked_late: bool,
     /// What the power line did under the present vote.
     since_vote: SinceVote,
-    /// Since the pipes were last connected the power line fell under a vote that was not acknowledged,
-    /// but under which it had risen.
+    /// Since the pipes were last connected the power line fell under a vote under which it had risen.
     deserted: bool,
     /// For people: shown by `Debug`.
     counters: Counters,
@@ -282,9 +281,9 @@ impl Handshake {
         self.power && matches!(self.health, Health::Well)
     }
 
-    /// Whether the firmware may have restarted, although that is no [`Loss`]: frames were exchanged, then
-    /// the power line fell although Linux voted. Either the modem had raised it for itself, and had not
-    /// seen the vote yet, or it is dead. Until the pipes are connected again.
+    /// Whether the firmware may have restarted, although that is no [`Loss`]: frames may have been
+    /// exchanged, then the power line fell although Linux voted. Either the modem had raised it for
+    /// itself, and had not seen the vote yet, or it is dead. Until the pipes are connected again.
     #[must_use]
     pub const fn may_have_restarted(&self) -> bool {
         self.deserted
