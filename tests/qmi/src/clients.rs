@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::wire::error::QmiError;
+
 /// Most clients that a service has at a time.
 pub(crate) const MOST: usize = 64;
 
@@ -53,6 +55,16 @@ impl<T: Default> Clients<T> {
     /// A client's state.
     pub(crate) fn get_mut(&mut self, id: u8) -> Option<&mut T> {
         self.table.get_mut(&id)
+    }
+
+    /// The state of the client that a request came from.
+    pub(crate) fn state(&mut self, id: u8) -> Result<&mut T, QmiError> {
+        self.get_mut(id).ok_or(QmiError::InvalidClientId)
+    }
+
+    /// The numbers of all clients.
+    pub(crate) fn numbers(&self) -> Vec<u8> {
+        self.table.keys().copied().collect()
     }
 
     /// All clients, by number.

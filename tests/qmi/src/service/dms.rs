@@ -97,17 +97,11 @@ impl Dms {
 
     fn set_event_report(&mut self, call: &Call<'_>) -> Reply {
         let mode = call.tlvs.flag(0x14)?;
-        let state = self.state(call.client)?;
+        let state = self.clients.state(call.client)?;
         if let Some(wanted) = mode {
             state.reports_mode = wanted;
         }
         Ok(Writer::new())
-    }
-
-    fn state(&mut self, client: u8) -> Result<&mut Client, QmiError> {
-        self.clients
-            .get_mut(client)
-            .ok_or(QmiError::InvalidClientId)
     }
 }
 
@@ -121,7 +115,7 @@ impl Service for Dms {
     }
 
     fn clients(&self) -> Vec<u8> {
-        self.clients.iter().map(|(client, _)| client).collect()
+        self.clients.numbers()
     }
 
     fn answer(&mut self, call: &Call<'_>, context: &mut Context<'_>) -> Reply {
@@ -129,7 +123,7 @@ impl Service for Dms {
         let text = |text: &str| Ok(Writer::new().text(0x01, text));
         match call.message {
             RESET => {
-                *self.state(call.client)? = Client::default();
+                *self.clients.state(call.client)? = Client::default();
                 Ok(Writer::new())
             }
             EVENT_REPORT => self.set_event_report(call),

@@ -120,7 +120,7 @@ impl Nas {
     fn set_event_report(&mut self, call: &Call<'_>) -> Reply {
         let strength = leading_flag(&call.tlvs, 0x10)?;
         let rssi = leading_flag(&call.tlvs, 0x13)?;
-        let client = self.state(call.client)?;
+        let client = self.clients.state(call.client)?;
         set(&mut client.signal_strength, strength);
         set(&mut client.rssi, rssi);
         Ok(Writer::new())
@@ -130,17 +130,11 @@ impl Nas {
         let serving_system = call.tlvs.flag(0x13)?;
         let system_info = call.tlvs.flag(0x18)?;
         let signal_info = call.tlvs.flag(0x19)?;
-        let client = self.state(call.client)?;
+        let client = self.clients.state(call.client)?;
         set(&mut client.serving_system, serving_system);
         set(&mut client.system_info, system_info);
         set(&mut client.signal_info, signal_info);
         Ok(Writer::new())
-    }
-
-    fn state(&mut self, client: u8) -> Result<&mut Client, QmiError> {
-        self.clients
-            .get_mut(client)
-            .ok_or(QmiError::InvalidClientId)
     }
 }
 
@@ -154,7 +148,7 @@ impl Service for Nas {
     }
 
     fn clients(&self) -> Vec<u8> {
-        self.clients.iter().map(|(client, _)| client).collect()
+        self.clients.numbers()
     }
 
     fn answer(&mut self, call: &Call<'_>, context: &mut Context<'_>) -> Reply {
@@ -162,7 +156,7 @@ impl Service for Nas {
         let who = context.identity;
         match call.message {
             RESET => {
-                *self.state(call.client)? = Client::default();
+                *self.clients.state(call.client)? = Client::default();
                 Ok(Writer::new())
             }
             EVENT_REPORT => self.set_event_report(call),

@@ -258,7 +258,7 @@ impl Service for Wds {
     }
 
     fn clients(&self) -> Vec<u8> {
-        self.clients.iter().map(|(client, _)| client).collect()
+        self.clients.numbers()
     }
 
     fn answer(&mut self, call: &Request<'_>, context: &mut Context<'_>) -> Reply {
