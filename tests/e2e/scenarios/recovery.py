@@ -34,14 +34,19 @@ IFUP_BOOT_MS = 150
 SMSM = ("kept", "zero")
 
 
-def crashes(ctx: Context, what: str, prepare: Callable[[], None], bam_off: bool = False) -> None:
+def crash_and_restart(ctx: Context, smsm: str) -> float:
+    """The modem is dead for a while, then its firmware starts. Returns when its power rises."""
+    ctx.modem.call("crash")
+    time.sleep(DEAD_S)
+    return restart(ctx, smsm)
+
+
+def crashes(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
     """Crash in a given situation, once for each thing that firmware does to its bits."""
     bring_up(ctx)
     for smsm in SMSM:
         prepare()
-        ctx.modem.call("crash", bam_off=bam_off)
-        time.sleep(DEAD_S)
-        since = restart(ctx, smsm)
+        since = crash_and_restart(ctx, smsm)
         recovered(ctx, f"{what}, bits {smsm}", since)
     consistent(ctx)
 
@@ -117,9 +122,7 @@ def crash_mid_rx(ctx: Context) -> None:
     load(ctx)
     for smsm in SMSM:
         time.sleep(0.5)
-        ctx.modem.call("crash")
-        time.sleep(DEAD_S)
-        since = restart(ctx, smsm)
+        since = crash_and_restart(ctx, smsm)
         recovered(ctx, f"mid RX, bits {smsm}", since)
     stop_load(ctx)
     consistent(ctx)
@@ -141,9 +144,7 @@ def crash_during_open(ctx: Context) -> None:
             time.sleep(0.2)
             restart(ctx, smsm)
             time.sleep(after_ms / 1000)
-        ctx.modem.call("crash")
-        time.sleep(DEAD_S)
-        since = restart(ctx, smsm)
+        since = crash_and_restart(ctx, smsm)
         recovered(ctx, f"during OPEN, bits {smsm}", since)
     consistent(ctx)
 
@@ -182,9 +183,7 @@ def crash_twice(ctx: Context) -> None:
     load(ctx)
     for smsm in SMSM:
         for _ in range(2):
-            ctx.modem.call("crash")
-            time.sleep(DEAD_S)
-            since = restart(ctx, smsm)
+            since = crash_and_restart(ctx, smsm)
         recovered(ctx, f"twice in a row, bits {smsm}", since)
     stop_load(ctx)
     consistent(ctx)
