@@ -4,12 +4,14 @@
 
 tests/env/enter --net tests/e2e/run.py demo     a tour with figures
 tests/env/enter --net tests/e2e/run.py test     all scenarios, as KTAP
+tests/env/enter --net tests/e2e/run.py campaign those that can be long, at length
 tests/env/enter --net tests/e2e/run.py kunit    the module's KUnit suites
 tests/env/enter --net tests/e2e/run.py shell    a shell in the phone
 tests/env/enter --net tests/e2e/run.py list     what the scenarios prove
 """
 
 import argparse
+import dataclasses
 import os
 import shutil
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import demo, kunit, paths, scenario, selftest, shell
+from harness.campaign import LONG, SHORT, Sizes
 from harness.errors import BrokenError, FailedError, MissingError
 from harness.runner import Runner
 
@@ -30,7 +33,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="run.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["demo", "test", "kunit", "shell", "list"])
+    parser.add_argument("command", choices=["demo", "test", "campaign", "kunit", "shell", "list"])
     parser.add_argument(
         "--driver", choices=list(paths.DRIVERS), default=os.environ.get("DRIVER") or "ours"
     )
@@ -38,10 +41,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=0, help="phones side by side")
     parser.add_argument("-k", dest="pattern", default="", help="only scenarios with one of these")
     parser.add_argument("--repeat", type=int, default=1, help="run each scenario so often")
+    for size in dataclasses.fields(Sizes):
+        parser.add_argument(f"--{size.name}", type=int, help="of a campaign; default %(default)s")
+    parser.set_defaults(**dataclasses.asdict(LONG))
     options = parser.parse_args(arguments)
     if options.kernel is None:
         # Mainline's driver trips over the debug kernel's checks with its first packet.
-        debug = options.command == "test" and options.driver == "ours"
+        debug = options.command in ("test", "campaign") and options.driver == "ours"
         options.kernel = "debug" if debug else "base"
     if options.jobs <= 0:
         options.jobs = max(1, min(2, os.cpu_count() or 1))
@@ -100,11 +106,18 @@ def run(options: argparse.Namespace, results: Path, initrd: Path) -> bool:
         return demo.run(options.kernel, options.driver, results, initrd)
     if options.command == "shell":
         return shell.run(options.kernel, options.driver, results, initrd)
-    scenarios = scenario.select(options.driver, options.pattern)
+    long = options.command == "campaign"
+    sizes = SHORT
+    if long:
+        sizes = Sizes(
+            **{size.name: getattr(options, size.name) for size in dataclasses.fields(Sizes)}
+        )
+        print(f"# campaign: {sizes}")
+    scenarios = scenario.select(options.driver, options.pattern, campaign=long)
     if not scenarios:
         raise MissingError(f"no scenario matches '{options.pattern}': 'run.py list' shows all")
     selftest.run(results)
-    runner = Runner(options.kernel, options.driver, results, initrd)
+    runner = Runner(options.kernel, options.driver, results, initrd, sizes)
     return runner.run(scenarios * options.repeat, options.jobs)
 
 

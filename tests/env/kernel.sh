@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Stages kernel-base, kernel-debug and kernel-full: arm64 kernels from the fragments in
-# config/, at $CACHE/kernel/<name>. The full one is prepared for modules, but not built.
+# Stages kernel-base, kernel-debug, kernel-kcsan and kernel-full: arm64 kernels from the
+# fragments in config/, at $CACHE/kernel/<name>. The full one is prepared for modules, but
+# not built.
 
 # kernel_fragments NAME: later ones override earlier ones.
 kernel_fragments() {
 	case $1 in
 	base) printf '%s\n' base.config ;;
-	debug) printf '%s\n' base.config debug.config ;;
+	debug | kcsan) printf '%s\n' base.config "$1.config" ;;
 	full) printf '%s\n' full.config ;;
-	*) die "there is no kernel '$1': base, debug and full are what there is" ;;
+	*) die "there is no kernel '$1': base, debug, kcsan and full are what there is" ;;
 	esac
 }
 
@@ -33,7 +34,7 @@ kernel_targets() {
 kernel_objects() {
 	case $1 in
 	base) echo 1150 ;;
-	debug) echo 1180 ;;
+	debug | kcsan) echo 1180 ;;
 	full) echo 50 ;;
 	esac
 }
@@ -77,6 +78,10 @@ progress_base() {
 
 progress_debug() {
 	progress_objects "$1" debug
+}
+
+progress_kcsan() {
+	progress_objects "$1" kcsan
 }
 
 progress_full() {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import paths
+from harness.campaign import SHORT, Sizes
 from harness.errors import FailedError, check, check_equal
 from harness.modem import Modem
 from harness.modemmanager import ModemManager
@@ -18,6 +19,8 @@ BASELINE_DELAY_MS = 100
 # Time without vote and traffic after which the modem takes power away by itself.
 IDLE_MS = 500
 ALL_CHANNELS = tuple(range(8))
+# How often a long scenario tells how far it is.
+PROGRESS_S = 20
 
 
 def guest_ip(channel: int) -> str:
@@ -43,7 +46,15 @@ def far_ip6(channel: int) -> str:
 class Context:
     """One scenario's view of its phone."""
 
-    def __init__(self, phone: Phone, driver: str, log: Path, allowed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        phone: Phone,
+        driver: str,
+        log: Path,
+        allowed: tuple[str, ...] = (),
+        sizes: Sizes = SHORT,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         if phone.modem is None:
             raise ValueError("scenarios need a phone with a modem")
         self.phone = phone
@@ -55,11 +66,21 @@ class Context:
         self.userspace = Userspace(phone)
         self.mm = ModemManager(self.userspace, self.wait_until)
         self.log = log
+        self.sizes = sizes
+        self._say = say
+        self._said = time.monotonic()
 
     def note(self, text: str) -> None:
         """A line for the scenario's log."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+    def progress(self, text: str) -> None:
+        """How far a long scenario is: for the log, and every now and then for whoever watches."""
+        self.note(text)
+        if self._say and time.monotonic() - self._said > PROGRESS_S:
+            self._said = time.monotonic()
+            self._say(f"{self.log.stem}: {text}")
 
     def wait_until(
         self, condition: Callable[[], Any], what: str, timeout: float = 10, every: float = 0.05

@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 CACHE = Path(os.environ.get("BAM_DMUX_CACHE", "/cache"))
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", CACHE / "target"))
 RESULTS = CACHE / "build" / "e2e"
-KERNELS = ("base", "debug")
+KERNELS = ("base", "debug", "kcsan")
 QEMU = "qemu-system-aarch64"
 
 # Names of the module under test; both register a platform driver "bam-dmux".

@@ -19,9 +19,9 @@ from harness.netns import NetNs
 from harness.services import Services
 
 # How much slower everything in the guest is than on the base kernel, at worst.
-SLOWNESS = {"base": 1.0, "debug": 4.0}
-MEMORY = {"base": 512, "debug": 1024}
-BOOT_TIMEOUT = {"base": 90, "debug": 300}
+SLOWNESS = {"base": 1.0, "debug": 4.0, "kcsan": 4.0}
+MEMORY = {"base": 512, "debug": 1024, "kcsan": 1024}
+BOOT_TIMEOUT = {"base": 90, "debug": 300, "kcsan": 300}
 # QEMU drops a device that takes longer than this to answer, for good (milliseconds).
 MESSAGE_TIMEOUT = 120_000
 MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far")

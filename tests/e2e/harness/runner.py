@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from harness import judge, paths
+from harness import campaign, judge, paths
 from harness.context import Context
 from harness.errors import BrokenError, FailedError
 from harness.ktap import Report, Result
@@ -23,15 +23,28 @@ NO_LEAK = "nothing the driver allocated is left unreferenced (kmemleak, two scan
 
 
 class Runner:
-    """One run: a kernel, a driver, a list of scenarios, some phones."""
+    """One run: a kernel, a driver, a list of scenarios, some phones.
 
-    def __init__(self, kernel: str, driver: str, results: Path, initrd: Path) -> None:
+    With `sizes` other than the short ones it is a campaign, in which nothing is given up for its
+    length.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        driver: str,
+        results: Path,
+        initrd: Path,
+        sizes: campaign.Sizes = campaign.SHORT,
+    ) -> None:
         self.kernel = kernel
         self.driver = driver
         self.results = results
         self.initrd = initrd
+        self.sizes = sizes
         self.report = Report()
-        self._queue: queue.Queue[Scenario] = queue.Queue()
+        # By what the phone's kernel is told: phones are not alike.
+        self._queues: dict[str, queue.Queue[Scenario]] = {}
         self._boots = 0
         self._lock = threading.Lock()
 
@@ -43,7 +56,7 @@ class Runner:
             f"{len(scenarios)} scenarios, {jobs} phone(s); logs: {paths.shown(self.results)}"
         )
         for item in sorted(scenarios, key=lambda item: -item.cost):
-            self._queue.put(item)
+            self._queues.setdefault(item.boot, queue.Queue()).put(item)
         workers = [
             threading.Thread(target=self._work, args=(index + 1,), daemon=True)
             for index in range(min(jobs, len(scenarios)))
@@ -52,26 +65,29 @@ class Runner:
             worker.start()
         for worker in workers:
             worker.join()
-        while not self._queue.empty():
-            item = self._queue.get()
-            self.report.add(Result(item.name, item.proves, 0, "there was no phone to run it on"))
+        for left in self._queues.values():
+            while not left.empty():
+                item = left.get()
+                why = "there was no phone to run it on"
+                self.report.add(Result(item.name, item.proves, 0, why))
         return self.report.finish()
 
     def _work(self, worker: int) -> None:
-        while not self._queue.empty():
-            try:
-                self._use_phone(worker)
-            except Exception as error:  # a phone that does not even boot: fail, do not try again
-                failure = f"{error}\n{traceback.format_exc()}"
-                self.report.add(Result(f"phone-{worker}", "boots and stays usable", 0, failure))
-                return
+        for boot, waiting in self._queues.items():
+            while not waiting.empty():
+                try:
+                    self._use_phone(worker, boot, waiting)
+                except Exception as error:  # a phone that does not even boot: do not try again
+                    failure = f"{error}\n{traceback.format_exc()}"
+                    self.report.add(Result(f"phone-{worker}", "boots and stays usable", 0, failure))
+                    return
 
-    def _boot(self, worker: int) -> Phone:
+    def _boot(self, worker: int, append: str) -> Phone:
         with self._lock:
             self._boots += 1
             number = self._boots
         directory = self.results / f"phone-{number}"
-        phone = Phone(directory, self.initrd, self.kernel)
+        phone = Phone(directory, self.initrd, self.kernel, append=append)
         try:
             began = time.monotonic()
             phone.wait_ready()
@@ -85,14 +101,14 @@ class Runner:
             raise
         return phone
 
-    def _use_phone(self, worker: int) -> None:
+    def _use_phone(self, worker: int, boot: str, waiting: queue.Queue[Scenario]) -> None:
         """Boot a phone and run scenarios on it until one leaves it in a bad state."""
-        phone = self._boot(worker)
+        phone = self._boot(worker, boot)
         try:
             clean, used = True, []
             while clean:
                 try:
-                    item = self._queue.get_nowait()
+                    item = waiting.get_nowait()
                 except queue.Empty:
                     break
                 used.append(item.name)
@@ -107,8 +123,11 @@ class Runner:
         log = self.results / f"{item.name}.log"
         start = phone.log_position()
         began = time.monotonic()
-        ctx = Context(phone, self.driver, log, item.allowed)
-        timer = phone.deadline(item.timeout * phone.slowness, item.name)
+        ctx = Context(phone, self.driver, log, item.allowed, self.sizes, self.report.comment)
+        timeout = item.timeout * phone.slowness
+        if item.campaign and self.sizes != campaign.SHORT:
+            timeout = campaign.TIMEOUT
+        timer = phone.deadline(timeout, item.name)
         failures = []
         clean = True
         steps = (

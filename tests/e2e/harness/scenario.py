@@ -25,6 +25,8 @@ class Scenario:
     defect: str | None
     allowed: tuple[str, ...]
     complaints: tuple[tuple[str, str], ...]
+    campaign: bool
+    boot: str
 
 
 SCENARIOS: list[Scenario] = []
@@ -39,6 +41,8 @@ def scenario(
     defect: str | None = None,
     allowed: tuple[str, ...] = (),
     complaints: tuple[tuple[str, str], ...] = (),
+    campaign: bool = False,
+    boot: str = "",
 ) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Declare a scenario.
 
@@ -50,7 +54,8 @@ def scenario(
     it makes sense on the C driver, and defect: why that is known to fail it. allowed:
     counters of the modem (harness/modem.py, FAULTS) that the scenario itself makes count.
     complaints: what ModemManager says about what the scenario does, each a pattern and a
-    reason (as in harness/mmlog.py).
+    reason (as in harness/mmlog.py). campaign: that it does as much as ctx.sizes says. boot:
+    what the guest's kernel has to be told on its command line.
     """
 
     def declare(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
@@ -66,6 +71,8 @@ def scenario(
                 defect=defect,
                 allowed=allowed,
                 complaints=complaints,
+                campaign=campaign,
+                boot=boot,
             )
         )
         return function
@@ -81,12 +88,13 @@ def load_all() -> list[Scenario]:
     return SCENARIOS
 
 
-def select(driver: str, pattern: str) -> list[Scenario]:
+def select(driver: str, pattern: str, campaign: bool = False) -> list[Scenario]:
     """The scenarios for a driver whose name contains one of the pattern's words."""
     words = pattern.replace(",", " ").split()
     return [
         item
         for item in load_all()
         if (driver == "ours" or item.mainline)
+        and (item.campaign or not campaign)
         and (not words or any(word in item.name for word in words))
     ]

@@ -15,6 +15,7 @@ PATTERNS = [
     r"Internal error:",
     r"CFI failure",
     r"\bKASAN:",
+    r"\bKCSAN:",
     r"\bUBSAN:",
     r"rust_kernel: panicked|panicked at",
     # Locks and contexts (lockdep's reports begin with "=====" and "WARNING:").
