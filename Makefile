@@ -45,7 +45,7 @@ check-kdir:
 # The run's options (see tests/env/run and tests/e2e/run.py).
 export DRIVER KERNEL ARGS
 
-demo test campaign shell:
+demo test campaign defects shell:
 	@tests/env/run $@
 
 lint:
@@ -85,6 +85,8 @@ help:
 	@echo '  test             all tests; ARGS= goes to the harness'
 	@echo '  campaign         the hostile and stress scenarios at length;'
 	@echo '                   ARGS="--seed 7 --frames 1000000 --lines 10000 --rounds 20"'
+	@echo '  defects          mainline'"'"'s defects: runs what shows them on both drivers, writes'
+	@echo '                   the table in Documentation/defects.rst'
 	@echo '  shell            a shell in the virtual phone'
 	@echo '  lint             all static checks; CHECKS= picks some'
 	@echo '  format           put Rust and Python files into shape'
@@ -95,4 +97,4 @@ help:
 	@echo 'DRIVER=mainline takes the driver in C, KERNEL=base|debug another kernel.'
 
 .PHONY: modules modules_install clippy rust-analyzer clean rustfmt rustfmtcheck \
-	check-kdir demo test campaign shell lint format env kernels modem update-env clean-cache help
+	check-kdir demo test campaign defects shell lint format env kernels modem update-env clean-cache help

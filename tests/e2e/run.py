@@ -5,9 +5,11 @@
 tests/env/enter --net tests/e2e/run.py demo     a tour with figures
 tests/env/enter --net tests/e2e/run.py test     all scenarios, as KTAP
 tests/env/enter --net tests/e2e/run.py campaign those that can be long, at length
+tests/env/enter --net tests/e2e/run.py defects  mainline's defects on both drivers, as a table
 tests/env/enter --net tests/e2e/run.py kunit    the module's KUnit suites
 tests/env/enter --net tests/e2e/run.py shell    a shell in the phone
 tests/env/enter --net tests/e2e/run.py list     what the scenarios prove
+tests/env/enter       tests/e2e/run.py check    whether the table of defects is up to date
 """
 
 import argparse
@@ -20,12 +22,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import demo, kunit, paths, scenario, selftest, shell
+from harness import defect_run, demo, kunit, paths, scenario, selftest, shell
 from harness.campaign import LONG, SHORT, Sizes
 from harness.errors import BrokenError, FailedError, MissingError
 from harness.runner import Runner
 
 KEEP_RUNS = 8
+COMMANDS = ("demo", "test", "campaign", "defects", "kunit", "shell", "list", "check")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -33,7 +36,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="run.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["demo", "test", "campaign", "kunit", "shell", "list"])
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument(
         "--driver", choices=list(paths.DRIVERS), default=os.environ.get("DRIVER") or "ours"
     )
@@ -41,6 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=0, help="phones side by side")
     parser.add_argument("-k", dest="pattern", default="", help="only scenarios with one of these")
     parser.add_argument("--repeat", type=int, default=1, help="run each scenario so often")
+    parser.add_argument("--reuse", default="", help="defects: results that need no new run")
     for size in dataclasses.fields(Sizes):
         parser.add_argument(f"--{size.name}", type=int, help="of a campaign; default %(default)s")
     parser.set_defaults(**dataclasses.asdict(LONG))
@@ -68,10 +72,19 @@ def new_results(command: str) -> Path:
 def show_list(options: argparse.Namespace) -> bool:
     """All scenarios with what they prove."""
     for item in scenario.select(options.driver, options.pattern):
-        known = f" [mainline fails: {item.defect}]" if item.defect else ""
+        numbers = ", ".join(map(str, item.defects))
+        known = f" [mainline fails: {numbers}, on {item.mainline_kernel}]" if numbers else ""
         ours = "" if item.mainline else " [ours only]"
         print(f"{item.name}: {item.proves}{ours}{known}")
     return True
+
+
+def check() -> bool:
+    """The table of defects against the scenarios; nothing is run."""
+    problems = defect_run.problems()
+    for problem in problems:
+        print(f"bam-dmux: {problem}", file=sys.stderr)
+    return not problems
 
 
 def main() -> int:
@@ -79,10 +92,15 @@ def main() -> int:
     options = parse(sys.argv[1:])
     if options.command == "list":
         return 0 if show_list(options) else 1
+    if options.command == "check":
+        return 0 if check() else 1
     try:
         driver = "ours" if options.command == "kunit" else options.driver
         paths.need_everything(options.kernel, driver, with_modem=options.command != "kunit")
         results = new_results(options.command)
+        if options.command == "defects":
+            selftest.run(results)
+            return 0 if defect_run.run(options, results) else 1
         initrd = paths.initramfs(options.kernel, results / "initramfs.cpio")
         good = run(options, results, initrd)
         initrd.unlink()

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Results as KTAP, one line per scenario, as they come in."""
 
+import json
+import re
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TextIO
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
 
 
 @dataclass
@@ -17,7 +20,9 @@ class Result:
     seconds: float
     failure: str | None = None
     skipped: str | None = None
-    expected: str | None = None  # why mainline's driver is known to fail it
+    # Defects of mainline's driver that make it fail, and what that looks like (a pattern).
+    defects: tuple[int, ...] = ()
+    symptom: str = ""
     log: str = ""
 
     @property
@@ -27,8 +32,34 @@ class Result:
 
     @property
     def excused(self) -> bool:
-        """Whether it failed, and mainline's driver is known to."""
-        return self.failure is not None and self.expected is not None
+        """Whether it failed as mainline's driver is known to."""
+        return self.evidence is not None
+
+    @property
+    def evidence(self) -> str | None:
+        """The line of the failure that shows the defect, or None."""
+        if self.failure is None or not self.defects:
+            return None
+        found = re.search(self.symptom, self.failure, re.MULTILINE)
+        if not found:
+            return None
+        start = self.failure.rfind("\n", 0, found.start()) + 1
+        return self.failure[start:].splitlines()[0].strip()
+
+    def record(self) -> dict[str, Any]:
+        """All of it, as plain values."""
+        return {**asdict(self), "evidence": self.evidence}
+
+    def remark(self) -> str:
+        """What there is to say about a scenario that shows defects."""
+        if not self.defects or self.skipped:
+            return ""
+        what = f"defect{'s' if len(self.defects) > 1 else ''} {', '.join(map(str, self.defects))}"
+        if self.ok:
+            return f" # passes, though mainline has {what}"
+        if self.excused:
+            return f" # expected on mainline: {what}"
+        return f" # fails for another reason than {what} (/{self.symptom}/)"
 
 
 @dataclass
@@ -58,10 +89,7 @@ class Report:
             line = f"{word} {number} {result.name} # {result.proves} ({result.seconds:.1f} s)"
             if result.skipped:
                 line = f"ok {number} {result.name} # SKIP {result.skipped}"
-            elif result.excused:
-                line += f" # expected on mainline: {result.expected}"
-            elif result.ok and result.expected:
-                line += f" # passes, though mainline has {result.expected}"
+            line += result.remark()
             print(line, file=self.out)
             if result.failure:
                 for text in result.failure.rstrip().splitlines():
@@ -73,6 +101,12 @@ class Report:
     def _print(self, line: str) -> None:
         with self._lock:
             print(line, file=self.out, flush=True)
+
+    def save(self, file: Path, **about: str) -> None:
+        """All results as JSON, with what they are about."""
+        results = [result.record() for result in self.results]
+        text = json.dumps({**about, "results": results}, indent=1)
+        file.write_text(text + "\n", encoding="utf-8")
 
     def finish(self) -> bool:
         """Plan and totals; true if nothing failed that is not known to."""

@@ -133,9 +133,9 @@ class Phone:
         """Position in the kernel's log as of now."""
         return self.serial.stat().st_size if self.serial.exists() else 0
 
-    def splats(self, start: int) -> str | None:
-        """The first fault report in the kernel's log since a position."""
-        log = self.log(start)
+    def splats(self, start: int, known: tuple[str, ...] = ()) -> str | None:
+        """The first fault report in the kernel's log since a position, but for known warnings."""
+        log = splat.without(self.log(start), known)
         found = splat.find(log)
         return splat.describe(log, found) if found else None
 

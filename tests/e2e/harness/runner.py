@@ -11,8 +11,9 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
-from harness import campaign, judge, paths
+from harness import campaign, defects, judge, paths
 from harness.context import Context
 from harness.errors import BrokenError, FailedError
 from harness.ktap import Report, Result
@@ -70,6 +71,7 @@ class Runner:
                 item = left.get()
                 why = "there was no phone to run it on"
                 self.report.add(Result(item.name, item.proves, 0, why))
+        self.report.save(self.results / "results.json", driver=self.driver, kernel=self.kernel)
         return self.report.finish()
 
     def _work(self, worker: int) -> None:
@@ -120,6 +122,10 @@ class Runner:
 
     def _run_one(self, phone: Phone, item: Scenario) -> bool:
         """Run a scenario and judge it. Returns whether the phone is as good as new."""
+        if item.needs and phone.sh(f"test -e {item.needs}")[0] != 0:
+            why = f"the {self.kernel} kernel has no {item.needs}"
+            self.report.add(Result(item.name, item.proves, 0, skipped=why, **self._expected(item)))
+            return True
         log = self.results / f"{item.name}.log"
         start = phone.log_position()
         began = time.monotonic()
@@ -153,7 +159,7 @@ class Runner:
                 break
         timer.cancel()
         try:
-            judge.kernel_log(phone, start)
+            judge.kernel_log(phone, start, self._known_splats(item))
         except FailedError as error:
             clean = False
             failures.append(str(error))
@@ -164,11 +170,25 @@ class Runner:
                 item.proves,
                 time.monotonic() - began,
                 failure="\n".join(failures) or None,
-                expected=item.defect if self.driver == "mainline" else None,
+                **self._expected(item),
                 log=paths.shown(log),
             )
         )
         return clean and not failures
+
+    def _expected(self, item: Scenario) -> dict[str, Any]:
+        """What of a result only mainline's driver has."""
+        if self.driver != "mainline":
+            return {}
+        return {"defects": item.defects, "symptom": item.symptom}
+
+    def _known_splats(self, item: Scenario) -> tuple[str, ...]:
+        """Fault reports that every scenario would cause, but for those it is about."""
+        if self.driver != "mainline":
+            return ()
+        return tuple(
+            pattern for number, pattern in defects.SPLATS.items() if number not in item.defects
+        )
 
     @staticmethod
     def _scenario_step(item: Scenario):
@@ -220,6 +240,15 @@ class Runner:
         except (BrokenError, FailedError) as error:
             leaks = str(error)
         failure = f"after {', '.join(used)}:\n{leaks}" if leaks else None
+        mainline = self.driver == "mainline"
         self.report.add(
-            Result(f"no_leak_{phone.directory.name}", NO_LEAK, time.monotonic() - began, failure)
+            Result(
+                f"no_leak_{phone.directory.name}",
+                NO_LEAK,
+                time.monotonic() - began,
+                failure,
+                # Whatever binds and unbinds leaks.
+                defects=defects.LEAK_ON_UNBIND if mainline else (),
+                symptom="alloc_netdev" if mainline else "",
+            )
         )

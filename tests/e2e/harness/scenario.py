@@ -22,11 +22,14 @@ class Scenario:
     timeout: float
     setup: str
     mainline: bool
-    defect: str | None
+    defects: tuple[int, ...]
+    symptom: str
+    mainline_kernel: str
     allowed: tuple[str, ...]
     complaints: tuple[tuple[str, str], ...]
     campaign: bool
     boot: str
+    needs: str
 
 
 SCENARIOS: list[Scenario] = []
@@ -38,11 +41,14 @@ def scenario(
     timeout: float = 120,
     setup: str = "up",
     mainline: bool = True,
-    defect: str | None = None,
+    defects: tuple[int, ...] = (),
+    symptom: str = "",
+    mainline_kernel: str = "base",
     allowed: tuple[str, ...] = (),
     complaints: tuple[tuple[str, str], ...] = (),
     campaign: bool = False,
     boot: str = "",
+    needs: str = "",
 ) -> Callable[[Callable[["Context"], None]], Callable[["Context"], None]]:
     """Declare a scenario.
 
@@ -51,12 +57,20 @@ def scenario(
     killed. setup: "bare" (no driver loaded, modem not booted), "loaded" (driver loaded,
     modem not booted), "up" (channel 0 carries traffic) or "userspace" (channels 0 and 1
     are open but need calls, ModemManager runs and has found the modem). mainline: whether
-    it makes sense on the C driver, and defect: why that is known to fail it. allowed:
+    it makes sense on the C driver, and defects: which of that driver's (harness/defects.py)
+    it shows: the C driver is expected to fail, in words that match the regular expression
+    symptom, and on the kernel mainline_kernel, whose checks it may take to see it. allowed:
     counters of the modem (harness/modem.py, FAULTS) that the scenario itself makes count.
     complaints: what ModemManager says about what the scenario does, each a pattern and a
     reason (as in harness/mmlog.py). campaign: that it does as much as ctx.sizes says. boot:
-    what the guest's kernel has to be told on its command line.
+    what the guest's kernel has to be told on its command line. needs: a file that the
+    guest's kernel must have, else the scenario is skipped.
     """
+
+    if bool(defects) != bool(symptom):
+        raise ValueError(f"'{proves}': defects and what they look like belong together")
+    if defects and not mainline:
+        raise ValueError(f"'{proves}': shows a defect of mainline's driver, and does not run on it")
 
     def declare(function: Callable[["Context"], None]) -> Callable[["Context"], None]:
         SCENARIOS.append(
@@ -68,11 +82,14 @@ def scenario(
                 timeout=timeout,
                 setup=setup,
                 mainline=mainline,
-                defect=defect,
+                defects=defects,
+                symptom=symptom,
+                mainline_kernel=mainline_kernel,
                 allowed=allowed,
                 complaints=complaints,
                 campaign=campaign,
                 boot=boot,
+                needs=needs,
             )
         )
         return function

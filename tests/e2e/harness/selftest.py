@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from harness import demo, kunit, mmlog, paths, splat
+from harness import defect_table, defects, demo, kunit, mmlog, paths, scenario, splat
 from harness.errors import check, check_equal
 from harness.ktap import Report, Result
 
@@ -32,6 +32,13 @@ FAULTS = """\
 [   12.345678] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:0]
 [   12.345678] OF: ERROR: memory leak, expected refcount 1 instead of 2
 [   12.345678] NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 10001 ms
+"""
+KNOWN = """\
+[   11.111111] ------------[ cut here ]------------
+[   11.111111] WARNING: ./include/linux/skbuff.h:3139 at skb_mac_header+0x1/0x2
+[   11.111111] Call trace:
+[   11.111111]  skb_mac_header+0x1/0x2
+[   11.111111] ---[ end trace 0000000000000000 ]---
 """
 CLEAN = """\
 [    0.123456] DMA-API: preallocated 65536 debug entries
@@ -81,6 +88,14 @@ def splats() -> None:
     check_equal(splat.find(CLEAN), [], "harmless lines taken for fault reports")
 
 
+def known_warnings() -> None:
+    """A known warning is cut out with what belongs to it, and only that."""
+    log = KNOWN + FAULTS
+    check_equal(splat.without(log, ("skb_mac_header",)), FAULTS, "log without a known warning")
+    check_equal(splat.without(log, ("skb_transport",)), log, "log with another known warning")
+    check_equal(splat.without(log, ()), log, "log with no known warning")
+
+
 def ktap_reader(scratch: Path) -> None:
     """Passing KTAP is good; failing KTAP, and none at all, are not."""
     out, sys.stdout = sys.stdout, io.StringIO()
@@ -96,11 +111,20 @@ def ktap_reader(scratch: Path) -> None:
 
 
 def verdict() -> None:
-    """A run is good only if something ran and all of it passed, or is known to fail."""
+    """A run is good only if something ran and all of it passed, or is known to fail in that way."""
     good = Result("a", "", 0)
     bad = Result("b", "", 0, failure="why")
-    known = Result("c", "", 0, failure="why", expected="defect 1")
-    for results, expected in (([good], True), ([good, bad], False), ([known], True), ([], False)):
+    known = Result("c", "", 0, failure="in the end:\n  it is stuck", defects=(1,), symptom="stuck$")
+    other = Result("d", "", 0, failure="broken", defects=(1,), symptom="stuck$")
+    check_equal(known.evidence, "it is stuck", "the line that shows a defect")
+    verdicts = (
+        ([good], True),
+        ([good, bad], False),
+        ([known], True),
+        ([known, other], False),
+        ([], False),
+    )
+    for results, expected in verdicts:
         report = Report(out=io.StringIO())
         for result in results:
             report.add(result)
@@ -120,9 +144,37 @@ def mmcli_excerpt() -> None:
     check_equal(demo.excerpt(MMCLI, ("ports", "state")), EXCERPT, "excerpt of mmcli's output")
 
 
+def defect_list() -> None:
+    """What scenarios and the list of defects name is there."""
+    check_equal(defects.misnamed(scenario.load_all()), [], "what does not exist")
+
+
+def defect_document() -> None:
+    """The table has a row for each defect with what came out, and tells when it is out of date."""
+    shows = [item for item in scenario.load_all() if item.defects]
+    mainline = Result("", "", 0, failure="no: `x`", defects=(1,), symptom="^no").record()
+    runs = [
+        {"driver": "ours", "kernel": "debug", "results": []},
+        {"driver": "mainline", "kernel": "base", "results": []},
+    ]
+    for item in shows:
+        runs[0]["results"].append({**Result("", "", 0).record(), "name": item.name})
+        runs[1]["results"].append({**mainline, "name": item.name})
+    text = defect_table.render(shows, runs, "1.2.3")
+    check_equal(defect_table.stale(text, shows), [], "differences to a table just made")
+    for word in ("fails: ``no: 'x'``", "- passes", "Linux 1.2.3"):
+        check(word in text, f"the table has no '{word}':\n{text}")
+    check(defect_table.stale(text, shows[1:]), "a scenario too many is not noticed")
+    check(defect_table.stale(text.replace(shows[0].name, "other"), shows), "nor a wrong one")
+    check(defect_table.stale(text.replace("   * - 1\n", "   * - 37\n"), shows), "nor a number")
+
+
 def run(results: Path) -> None:
     """All of them; raises FailedError."""
     splats()
+    known_warnings()
+    defect_list()
+    defect_document()
     modemmanager_log()
     mmcli_excerpt()
     verdict()

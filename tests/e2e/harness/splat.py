@@ -49,6 +49,18 @@ PATTERNS = [
 SPLAT = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
 # What looks like a report and is none.
 HARMLESS = re.compile(r"WARNING: .*unsupported device|kunit|RCU Tasks|debug_ref_tracker")
+# A warning with all that belongs to it.
+WARNING = re.compile(
+    r"^[^\n]*-+\[ cut here \]-+$.*?^[^\n]*---\[ end trace [^\n]*\n?", re.MULTILINE | re.DOTALL
+)
+
+
+def without(log: str, known: tuple[str, ...]) -> str:
+    """The log without the warnings in which one of the patterns is found."""
+    if not known:
+        return log
+    pattern = re.compile("|".join(f"(?:{pattern})" for pattern in known))
+    return WARNING.sub(lambda found: "" if pattern.search(found[0]) else found[0], log)
 
 
 def find(log: str) -> list[str]:

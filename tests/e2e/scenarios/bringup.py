@@ -129,7 +129,8 @@ def modem_last(ctx: Context) -> None:
     "the modem raising power within 300 us of the driver's interrupt subscription is no race",
     setup="bare",
     cost=20,
-    defect="defect 24 (probe race)",
+    defects=(24,),
+    symptom=".",
 )
 def probe_race(ctx: Context) -> None:
     """Several moments inside of probe, the whole bring-up each time."""

@@ -61,7 +61,12 @@ def bad_frames(ctx: Context) -> None:
     ctx.check_echo(result, 100, "traffic after all bad frames")
 
 
-@scenario("frames cut short show nothing of a buffer's former content", cost=10, defect="defect 16")
+@scenario(
+    "frames cut short show nothing of a buffer's former content",
+    cost=10,
+    defects=(16,),
+    symptom=".",
+)
 def stale_memory(ctx: Context) -> None:
     """A header that promises more than was transferred: the rest must be zeros, or no frame."""
     secret = b"\x45" + b"\xa5" * 1400

@@ -68,7 +68,8 @@ def close_one(ctx: Context) -> None:
 @scenario(
     "ifdown and ifup with a full ring and a silent modem: quick, and nothing lost",
     cost=20,
-    defect="defect 31 (CLOSE lost when the ring is full)",
+    defects=(31,),
+    symptom=".",
 )
 def ifdown_full(ctx: Context) -> None:
     """RTNL must not be held for seconds; afterwards the whole ring is usable."""
@@ -98,7 +99,8 @@ def ifdown_full(ctx: Context) -> None:
 @scenario(
     "ifup and ifdown return at once while the modem does not answer",
     cost=15,
-    defect="defect 31 (waits under RTNL)",
+    defects=(31,),
+    symptom=".",
 )
 def rtnl(ctx: Context) -> None:
     """With a suspended link that the modem does not wake."""
@@ -129,7 +131,8 @@ def reopen(ctx: Context) -> None:
     "unbind and bind 50 times under traffic, then traffic without loss",
     cost=90,
     timeout=240,
-    defect="defects 24, 28 (probe race, parity of acks)",
+    defects=(24, 28),
+    symptom=".",
     allowed=("ap_ack_timeout",),  # while no driver is bound
 )
 def unbind_bind(ctx: Context) -> None:
@@ -169,7 +172,8 @@ def reload(ctx: Context) -> None:
 @scenario(
     "rmmod is bounded whether the modem is up, asleep, silent, crashed or full",
     cost=60,
-    defect="defects 26, 29 (power-off against a dead modem)",
+    defects=(26, 29),
+    symptom=".",
     allowed=("ap_ack_timeout",),
 )
 def unbind_states(ctx: Context) -> None:

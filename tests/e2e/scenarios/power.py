@@ -65,7 +65,8 @@ def cycles_under_load(ctx: Context) -> None:
 @scenario(
     "a wake-up the modem never acks fails in bounded time; the next one works, again and again",
     cost=40,
-    defect="defects 1, 5, 6 (stuck ring, lost ack)",
+    defects=(1, 5, 6),
+    symptom=".",
 )
 def wake_fails(ctx: Context) -> None:
     """More frames than the ring has slots, so that a lost slot would show."""
@@ -106,7 +107,8 @@ def slots_came_back(ctx: Context) -> None:
 @scenario(
     "power lost with frames in flight: slots, mappings and references come back",
     cost=30,
-    defect="defects 3, 4 (slots lost, no TX channel)",
+    defects=(3, 4),
+    symptom=".",
 )
 def power_lost_in_flight(ctx: Context) -> None:
     """The modem lowers its line while the ring is full; three times."""
@@ -126,7 +128,8 @@ def power_lost_in_flight(ctx: Context) -> None:
 @scenario(
     "power cut at once, without waiting for the driver: the link comes back",
     cost=20,
-    defect="defects 3, 4 (slots lost, no TX channel)",
+    defects=(3, 4),
+    symptom=".",
     # The driver hears of it only after the fact.
     allowed=("unpowered_access", "pipe_misuse"),
 )
@@ -147,7 +150,8 @@ def power_cut(ctx: Context) -> None:
 @scenario(
     "lost, doubled and late edges of the modem's lines: the link follows the levels",
     cost=30,
-    defect="defects 5, 23 (counts edges, lost ack)",
+    defects=(5, 23),
+    symptom=".",
     allowed=("ap_ack_timeout",),
 )
 def edges(ctx: Context) -> None:
@@ -181,7 +185,8 @@ def edges(ctx: Context) -> None:
 @scenario(
     "acks keep their parity when the driver is bound again",
     cost=20,
-    defect="defect 28",
+    defects=(28,),
+    symptom=".",
     allowed=("ap_ack_timeout",),
 )
 def ack_parity(ctx: Context) -> None:

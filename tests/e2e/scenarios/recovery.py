@@ -24,7 +24,8 @@ from harness.recovery import (
 from harness.scenario import scenario
 
 # Why mainline's driver is known to fail here.
-DEFECT = "defects 3, 27 (lost slots, no restart is handled)"
+DEFECTS = (3, 27)
+SYMPTOM = "."
 # How long the modem is dead before its firmware is started.
 DEAD_S = 0.7
 # How long firmware takes to come up while an interface does: less than it takes until the driver
@@ -54,7 +55,8 @@ def crashes(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
 @scenario(
     "a modem that crashes asleep opens its channels again and gets ours",
     cost=40,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_asleep(ctx: Context) -> None:
     """Nothing on the lines tells of it: only that the modem opens what was open."""
@@ -69,7 +71,8 @@ def crash_asleep(ctx: Context) -> None:
 @scenario(
     "a modem that crashes while Linux votes: the vote is given up and made again",
     cost=50,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_during_vote(ctx: Context) -> None:
     """The vote is out and not acknowledged when the modem dies, and stands for a while."""
@@ -87,7 +90,8 @@ def crash_during_vote(ctx: Context) -> None:
 @scenario(
     "a modem that crashes before it acknowledges that Linux let go",
     cost=40,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_during_ack(ctx: Context) -> None:
     """The power line stands high, the un-vote is never acknowledged."""
@@ -104,7 +108,8 @@ def crash_during_ack(ctx: Context) -> None:
 @scenario(
     "a modem that crashes with uplink frames in its hands: all are reclaimed",
     cost=40,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_mid_tx(ctx: Context) -> None:
     """The ring is full when the modem dies."""
@@ -114,7 +119,8 @@ def crash_mid_tx(ctx: Context) -> None:
 @scenario(
     "a modem that crashes in the middle of traffic in both directions",
     cost=40,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_mid_rx(ctx: Context) -> None:
     """The load goes on through crash and restart: nobody does anything but send."""
@@ -131,7 +137,8 @@ def crash_mid_rx(ctx: Context) -> None:
 @scenario(
     "a modem that crashes again while it opens its channels, and again",
     cost=60,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
     # The power also goes while Linux connects, or the DMA engine handles an interrupt of before.
     allowed=("unpowered_access",),
 )
@@ -152,7 +159,8 @@ def crash_during_open(ctx: Context) -> None:
 @scenario(
     "an interface that goes up while a crashed modem comes back is announced to it, once",
     cost=30,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
     # Frames that follow the OPEN. Nothing tells of the crash before the modem's own.
     allowed=("data_modem_closed",),
 )
@@ -175,7 +183,8 @@ def crash_ifup(ctx: Context) -> None:
 @scenario(
     "a modem that crashes twice in a row, with traffic",
     cost=50,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
 )
 def crash_twice(ctx: Context) -> None:
     """The second time before anything was sent since the first."""
@@ -192,7 +201,8 @@ def crash_twice(ctx: Context) -> None:
 @scenario(
     "a crash that takes the BAM's power away at once: no access once it is known",
     cost=60,
-    defect=DEFECT,
+    defects=DEFECTS,
+    symptom=SYMPTOM,
     # Until the modem's silence is noticed frames are sent as ever; no driver could know.
     allowed=("unpowered_access",),
 )

@@ -24,7 +24,8 @@ RTNL_BOUND = 1.0
     "a crash without a report or a restart: found out, carrier off; then all comes back",
     cost=90,
     timeout=180,
-    defect="defects 3, 27 (lost slots, no restart is handled)",
+    defects=(3, 27),
+    symptom=".",
     allowed=("unpowered_access",),  # as in crash_dark
 )
 def crash_silent(ctx: Context) -> None:
@@ -91,7 +92,8 @@ def stalled(ctx: Context) -> None:
 @scenario(
     "ifup and ethtool never wait for the modem, be the interface detached or the modem silent",
     cost=40,
-    defect="defect 31 (waits under RTNL)",
+    defects=(31,),
+    symptom=".",
 )
 def rtnl_never_waits(ctx: Context) -> None:
     """The core resumes the parent under RTNL for both; each call is timed."""

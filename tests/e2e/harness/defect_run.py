@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs all scenarios that show defects on both drivers, and writes the table of the results."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from harness import defect_table, defects, paths, scenario
+from harness.errors import MissingError
+from harness.runner import Runner
+from harness.scenario import Scenario
+
+DOCUMENT = paths.CHECKOUT / "Documentation/defects.rst"
+
+
+def problems() -> list[str]:
+    """What is wrong with list, scenarios and document; nothing is run for it."""
+    scenarios = scenario.load_all()
+    found = defects.misnamed(scenarios) + defects.uncovered(scenarios)
+    if not DOCUMENT.exists():
+        return [*found, f"there is no {DOCUMENT.name}: run 'make defects'"]
+    return found + defect_table.stale(DOCUMENT.read_text(encoding="utf-8"), scenarios)
+
+
+def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
+    """What runs on which driver and kernel."""
+    runs: dict[tuple[str, str], list[Scenario]] = {("ours", "debug"): scenarios}
+    for item in scenarios:
+        runs.setdefault(("mainline", item.mainline_kernel), []).append(item)
+    return runs
+
+
+def run(options: argparse.Namespace, results: Path) -> bool:
+    """All of them, but for what the results named by --reuse have; true if all is as it should."""
+    shown = [item for item in scenario.select("ours", options.pattern) if item.defects]
+    if not shown:
+        raise MissingError(f"no scenario with a defect matches '{options.pattern}'")
+    runs = plan(shown)
+    for driver, kernel in runs:
+        paths.need_everything(kernel, driver)
+    earlier = read(paths.RESULTS / options.reuse) if options.reuse else []
+    good = True
+    for (driver, kernel), scenarios in runs.items():
+        have = {
+            result["name"]
+            for old in earlier
+            if (old["driver"], old["kernel"]) == (driver, kernel)
+            for result in old["results"]
+        }
+        left = [item for item in scenarios if item.name not in have]
+        if left:
+            good = run_one(driver, kernel, left * options.repeat, results, options.jobs) and good
+    for number, old in enumerate(earlier):
+        (results / f"earlier-{number}").mkdir()
+        text = json.dumps(old, indent=1) + "\n"
+        (results / f"earlier-{number}" / "results.json").write_text(text, encoding="utf-8")
+    return write(results) and good
+
+
+def run_one(driver: str, kernel: str, scenarios: list[Scenario], results: Path, jobs: int) -> bool:
+    """Scenarios on one driver and kernel."""
+    part = results / f"{driver}-{kernel}"
+    part.mkdir()
+    initrd = paths.initramfs(kernel, part / "initramfs.cpio")
+    try:
+        return Runner(kernel, driver, part, initrd).run(scenarios, jobs)
+    finally:
+        initrd.unlink()
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    """The results of the runs in a directory."""
+    files = sorted(results.glob("*/results.json"))
+    if not files:
+        raise MissingError(f"there are no results in {paths.shown(results)}")
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def write(results: Path) -> bool:
+    """The document, if there is a result for each scenario of the table on each driver."""
+    runs = read(results)
+    scenarios = scenario.load_all()
+    expected = {
+        (driver, item.name)
+        for (driver, _), items in plan([item for item in scenarios if item.defects]).items()
+        for item in items
+    }
+    there = {(run["driver"], result["name"]) for run in runs for result in run["results"]}
+    if missing := sorted(f"{name} ({driver})" for driver, name in expected - there):
+        print(f"# no table: there are no results for {', '.join(missing)}")
+        print(f"# 'run.py defects --reuse {results.name}' runs what is missing")
+        return False
+    release = next((paths.modules("base") / "lib/modules").iterdir()).name
+    DOCUMENT.write_text(defect_table.render(scenarios, runs, release), encoding="utf-8")
+    print(f"# written: Documentation/{DOCUMENT.name}")
+    return True
