@@ -13,6 +13,7 @@
 //! - [`smd`]: the channel of packets that QMI goes through
 //! - [`power`]: the power handshake, pure; [`dmux`]: frames and channels
 //! - [`gate`]: which packets pass while which calls are up
+//! - [`hostile`]: what a modem does that means harm, from a seed
 //! - [`net`]: addresses and the TUN device
 //! - [`register`], [`dma`], [`counters`]: what the above are made of
 
@@ -23,6 +24,7 @@ pub mod counters;
 pub mod dma;
 pub mod dmux;
 pub mod gate;
+pub mod hostile;
 pub mod modem;
 pub mod msix;
 pub mod mss;
