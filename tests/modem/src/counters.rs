@@ -92,6 +92,8 @@ counters! {
         smd_bad,
     }
     facts {
+        /// Of the unpowered accesses, those while the power line was high or its fall not acked: Linux could not know.
+        unpowered_unaware,
         /// Acks of Linux, for whatever.
         acks_seen,
         /// Changes of the power line that no driver was there to ack.

@@ -9,9 +9,10 @@
 //!
 //! - [`frames`]: frames towards Linux, and what is done to them and to the
 //!   BAM's interrupt afterwards
-//! - `lines`: sequences on the lines of the power handshake
+//! - [`lines`]: sequences on the lines of the power handshake
 
 pub mod frames;
+pub mod lines;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{

@@ -10,6 +10,7 @@ mod calls;
 mod commands;
 mod events;
 mod life;
+mod lines;
 mod link;
 mod mmio;
 mod port;
@@ -45,12 +46,14 @@ pub use boot::{
 };
 pub use calls::CallStatus;
 pub use commands::{
-    Edge,
     Refused,
-    Signal,
     Status, //
 };
 pub use events::Events;
+pub use lines::{
+    LinesPlan,
+    LinesReport, //
+};
 
 /// Pipes of the BAM.
 pub const PIPES: u8 = 6;
@@ -88,6 +91,7 @@ pub struct Options {
 #[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 struct Faults {
     hold_tx: bool,
+    hold_rx: bool,
     echo: bool,
     record: bool,
     crashed: bool,
@@ -120,6 +124,10 @@ pub struct Modem {
     faults: Faults,
     record: Vec<Vec<u8>>,
     boot: boot::Plan,
+    lines: lines::Lines,
+    seen: lines::Seen,
+    /// Linux has acked since the power line fell.
+    fall_acked: bool,
     scratch: u32,
     complaints: u32,
     now: Duration,
@@ -164,6 +172,9 @@ impl Modem {
             network,
             faults: Faults::default(),
             record: Vec::new(),
+            lines: lines::Lines::default(),
+            seen: lines::Seen::default(),
+            fall_acked: false,
             scratch: 0,
             complaints: 0,
             now: Duration::ZERO,
@@ -206,6 +217,7 @@ impl Modem {
         self.channels = Channels::default();
         self.downlink.clear();
         self.faults.crashed = false;
+        self.lines.stop();
         self.boot = boot::Plan::new(self.options.boot, self.now);
     }
 
@@ -214,13 +226,16 @@ impl Modem {
     pub fn tick(&mut self) {
         self.check_boot();
         self.step(crate::power::Input::Tick);
+        self.play_lines();
     }
 
     /// When [`Modem::tick`] is due; `None`: not before something happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let boot = (!self.faults.crashed).then(|| self.boot.deadline(self.now));
-        boot.into_iter().chain(self.power.deadline()).min()
+        let lines = self.lines.deadline();
+        let own = boot.into_iter().chain(lines);
+        own.chain(self.power.deadline()).min()
     }
 
     /// Logs what the guest does wrong. It could do so without end, so the log

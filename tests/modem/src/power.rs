@@ -26,11 +26,12 @@ pub enum Input {
     /// Time has passed.
     Tick,
     /// Raise the power line, or lower it whatever Linux votes. With
-    /// `at_once` the BAM loses power without waiting for Linux' ack.
+    /// `at_once` without waiting for Linux' ack: the BAM loses power at once,
+    /// or frames flow at once.
     Force {
         /// Up or down.
         on: bool,
-        /// Do not wait for the ack when going down.
+        /// Do not wait for the ack.
         at_once: bool,
     },
     /// How votes are acked from now on.
@@ -79,6 +80,8 @@ pub enum AckMode {
     },
     /// After this long.
     Delay(Duration),
+    /// Twice at once, so that the line is as it was.
+    Twice,
 }
 
 /// Where the handshake stands.
@@ -265,7 +268,13 @@ impl Power {
     fn force(&mut self, now: Duration, on: bool, at_once: bool, out: &mut Vec<Action>) {
         self.parked = !on;
         self.wake = on;
-        if !on {
+        if on {
+            self.settle(now, out);
+            if at_once && self.phase == Phase::Rising {
+                self.enter(now, Phase::On);
+                out.push(Action::Connected);
+            }
+        } else {
             if matches!(self.phase, Phase::Rising | Phase::On) {
                 self.fall(now, out);
             }
@@ -284,6 +293,9 @@ impl Power {
         while self.ack_due().is_some_and(|due| due <= now) {
             self.owed.pop_front();
             out.push(Action::ToggleAck);
+            if self.acks == AckMode::Twice {
+                out.push(Action::ToggleAck);
+            }
         }
         if self.phase == Phase::On && self.idle_at().is_some_and(|at| at <= now) {
             self.fall(now, out);
@@ -352,7 +364,7 @@ impl Power {
     fn ack_due(&self) -> Option<Duration> {
         let voted = *self.owed.front()?;
         match self.acks {
-            AckMode::Normal => Some(voted),
+            AckMode::Normal | AckMode::Twice => Some(voted),
             AckMode::Delay(by) => Some(voted + by),
             AckMode::Withhold { .. } => None,
         }

@@ -92,6 +92,20 @@ impl Smsm {
         old != new
     }
 
+    /// Flips bits of a word (1: the modem's, from 2 on other processors') that
+    /// are none of the handshake's.
+    pub fn flip_foreign(&self, smem: &Smem, word: u8, bits: u32) {
+        let word = u64::from(word).clamp(MODEM, u64::from(ENTRIES) - 1);
+        let at = self.state + word * 4;
+        smem.store(at, smem.load(at) ^ (bits & !(POWER | ACK)));
+    }
+
+    /// Flips one of Linux' own bits, which only Linux may write.
+    pub fn flip_apps(&self, smem: &Smem, bit: u32) {
+        let at = self.state + APPS * 4;
+        smem.store(at, smem.load(at) ^ (bit & (POWER | ACK)));
+    }
+
     /// Whether Linux has asked to be told of the modem's power bit: a driver
     /// has requested that interrupt.
     #[must_use]

@@ -23,10 +23,14 @@ use crate::dmux::downlink::{
     Corruption,
     Field, //
 };
-use crate::modem::{
+use crate::hostile::lines::{
     Edge,
-    Modem,
+    Sequence,
     Signal, //
+};
+use crate::modem::{
+    LinesPlan,
+    Modem, //
 };
 use crate::power::AckMode;
 use crate::shared::Shared;
@@ -95,6 +99,28 @@ pub enum Command {
     },
     HoldTx {
         on: bool,
+    },
+    HoldRx {
+        on: bool,
+    },
+    HostileLines {
+        seed: u64,
+        from: u64,
+        count: u64,
+        #[serde(default)]
+        plan: LinesPlan,
+    },
+    PlayLines {
+        sequence: Sequence,
+        #[serde(default = "parameters::one_long")]
+        repeat: u64,
+        #[serde(default)]
+        plan: LinesPlan,
+    },
+    LinesReport,
+    LinesDrawn {
+        seed: u64,
+        number: u64,
     },
     Crash {
         #[serde(default)]
@@ -191,6 +217,8 @@ impl Command {
                 let frames = shared.with(Modem::take_recorded);
                 to_json(frames.iter().map(|f| hex::encode(f)).collect::<Vec<_>>())
             }
+            Self::LinesReport => to_json(shared.with(|m| m.lines_report())),
+            Self::LinesDrawn { seed, number } => to_json(Sequence::draw(seed, number)),
             Self::Wait {
                 event,
                 timeout_ms,
@@ -214,6 +242,15 @@ impl Command {
                 shared.with(|m| m.set_registration(state)).map_err(words)
             }
             Self::Signal { dbm } => shared.with(|m| m.set_signal(dbm)).map_err(words),
+            Self::PlayLines {
+                sequence,
+                repeat,
+                plan,
+            } => {
+                sequence.check().map_err(|error| error.to_string())?;
+                shared.with(|m| m.play_sequence(sequence, repeat, plan));
+                Ok(())
+            }
             Self::Inject { hex, repeat } => {
                 let bytes = hex::decode(&hex)?;
                 shared.with(|m| m.inject(&bytes, repeat)).map_err(words)
@@ -270,6 +307,13 @@ impl Command {
                 count,
             }),
             Self::HoldTx { on } => m.hold_tx(on),
+            Self::HoldRx { on } => m.hold_rx(on),
+            Self::HostileLines {
+                seed,
+                from,
+                count,
+                plan,
+            } => m.hostile_lines(seed, from, count, plan),
             Self::Crash { bam_off, irq } => {
                 m.crash(bam_off);
                 if irq {

@@ -4,10 +4,7 @@
 
 use std::time::Duration;
 
-use serde::{
-    Deserialize,
-    Serialize, //
-};
+use serde::Serialize;
 
 use super::{
     Boot,
@@ -20,6 +17,10 @@ use crate::dmux::channels::{
 };
 use crate::dmux::downlink::Corruption;
 use crate::dmux::frame::DATA;
+use crate::hostile::lines::{
+    Edge,
+    Signal, //
+};
 use crate::mss::Life;
 use crate::power::{
     AckMode,
@@ -42,28 +43,6 @@ pub enum Refused {
     /// The modem has crashed.
     #[error("the modem has crashed: give it \"restart\" first")]
     Crashed,
-}
-
-/// A line of the modem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signal {
-    /// The power line.
-    Pc,
-    /// The ack line.
-    Ack,
-}
-
-/// What happens to a line behind the handshake's back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Edge {
-    /// It changes, and Linux is told.
-    Toggle,
-    /// It changes twice, and Linux is told twice.
-    Double,
-    /// It changes, and Linux is not told.
-    Silent,
 }
 
 /// The modem's state in words.
@@ -251,7 +230,7 @@ impl Modem {
                 self.set_bits(bits);
             }
             Edge::Silent => {
-                let _ = self.smsm.set_modem(&self.smem, flip(bits));
+                let _ = self.write_bits(flip(bits));
             }
         }
     }
@@ -320,6 +299,12 @@ impl Modem {
         self.faults.hold_tx = on;
         self.take_uplink();
         self.bam_interrupt();
+    }
+
+    /// Stops or resumes giving frames to Linux.
+    pub fn hold_rx(&mut self, on: bool) {
+        self.faults.hold_rx = on;
+        self.flush();
     }
 
     /// Sends uplink packets back instead of to the network.

@@ -16,6 +16,7 @@ use crate::dmux::uplink::{
     accept,
     Frame, //
 };
+use crate::hostile::lines::Moment;
 use crate::msix::Line;
 use crate::net::plan;
 use crate::power::{
@@ -75,6 +76,7 @@ impl Modem {
             Action::AckTimeout if self.smsm.subscribed(&self.smem) => {
                 self.counters.ap_ack_timeout += 1;
                 self.events.push("ack-timeout");
+                self.seen.unacked = true;
                 self.complain(&"Linux has not acked the power line in time");
             }
             // Nobody is there who could.
@@ -96,11 +98,19 @@ impl Modem {
 
     /// Writes the modem's bits and tells Linux if they have changed.
     pub(super) fn set_bits(&mut self, bits: Bits) -> bool {
-        let changed = self.smsm.set_modem(&self.smem, bits);
+        let changed = self.write_bits(bits);
         if changed {
             self.smsm_interrupt();
         }
         changed
+    }
+
+    /// Writes the modem's bits without a word. Says whether they have changed.
+    pub(super) fn write_bits(&mut self, bits: Bits) -> bool {
+        if self.smsm.modem(&self.smem).power && !bits.power {
+            self.fall_acked = false;
+        }
+        self.smsm.set_modem(&self.smem, bits)
     }
 
     pub(super) fn smsm_interrupt(&mut self) {
@@ -151,7 +161,10 @@ impl Modem {
             }
         }
         match accept(transfer, &mut self.channels, &mut self.counters) {
-            Frame::Data(channel, packet) => self.uplink_packet(channel, packet),
+            Frame::Data(channel, packet) => {
+                self.seen.see(Moment::Frame);
+                self.uplink_packet(channel, packet);
+            }
             Frame::Opened(channel) => self.events.push(&format!("host-open:{channel}")),
             Frame::Closed(channel) => self.events.push(&format!("host-close:{channel}")),
             Frame::Rejected => {
@@ -187,7 +200,7 @@ impl Modem {
     /// only once Linux has acked the power-up. To be followed by
     /// [`Modem::bam_interrupt`].
     pub(super) fn give_downlink(&mut self) {
-        if self.downlink.is_empty() || self.faults.crashed {
+        if self.downlink.is_empty() || self.faults.crashed || self.faults.hold_rx {
             return;
         }
         if self.power.phase() != Phase::On {

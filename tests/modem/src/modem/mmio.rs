@@ -7,6 +7,7 @@ use super::{
     TX_PIPE, //
 };
 use crate::bam::Event;
+use crate::hostile::lines::Moment;
 use crate::power::Input;
 use crate::{
     apcs,
@@ -94,8 +95,9 @@ impl Modem {
                 let rung = apcs::rung(at, data, &mut self.counters);
                 if rung.smsm {
                     self.check_boot();
+                    self.see_apps();
+                    // Read again: a hostile modem may have changed them.
                     let bits = self.smsm.apps(&self.smem);
-                    self.counters.acks_seen += u64::from(bits.ack != self.power.apps().ack);
                     self.step(Input::Apps(bits));
                 }
                 if rung.smd {
@@ -118,8 +120,26 @@ impl Modem {
         }
     }
 
+    /// Linux has rung: looks what it has changed, before the modem acts on it.
+    fn see_apps(&mut self) {
+        let (new, old) = (self.smsm.apps(&self.smem), self.power.apps());
+        if new.ack != old.ack {
+            self.counters.acks_seen += 1;
+            self.fall_acked = true;
+            self.seen.see(Moment::Ack);
+        }
+        match (old.power, new.power) {
+            (false, true) => self.seen.see(Moment::Vote),
+            (true, false) => self.seen.see(Moment::Unvote),
+            _ => {}
+        }
+        self.play_lines();
+    }
+
     fn note_unpowered(&mut self, what: &str, offset: u64) {
         if !self.bam.powered() {
+            let line_high = self.smsm.modem(&self.smem).power;
+            self.counters.unpowered_unaware += u64::from(line_high || !self.fall_acked);
             let phase = self.power.phase();
             self.complain(&format_args!(
                 "{what} of BAM register {offset:#x} without power (phase {phase:?})"
@@ -141,5 +161,6 @@ impl Modem {
             Event::Doorbell(_) | Event::PipeReset(_) | Event::None => {}
         }
         self.bam_interrupt();
+        self.play_lines();
     }
 }

@@ -2,6 +2,7 @@
 //! The whole modem against a guest that does what the kernel's drivers do.
 
 mod guest;
+mod lines;
 mod port;
 
 use std::time::Duration;
@@ -14,6 +15,10 @@ use crate::dmux::downlink::{
     Field, //
 };
 use crate::dmux::frame;
+use crate::hostile::lines::{
+    Edge,
+    Signal, //
+};
 use guest::Guest;
 
 /// The modem powers up, waits for the ack, and opens its channels.

@@ -265,6 +265,7 @@ fn any_mode() -> impl Strategy<Value = AckMode> {
         Just(AckMode::Normal),
         any::<bool>().prop_map(|power| AckMode::Withhold { power }),
         (0u64..3000).prop_map(|ms| AckMode::Delay(Duration::from_millis(ms))),
+        Just(AckMode::Twice),
     ]
 }
 

@@ -164,15 +164,17 @@ def udp_echo(host, count, size, window=8, patience=5, timeout=60, stream=1, sour
 class Load(threading.Thread):
     """Echo traffic that goes on until it is told to stop."""
 
-    def __init__(self, echo):
+    def __init__(self, echo, pause):
         super().__init__(daemon=True)
         self.echo = echo
+        self.pause = pause
         self.running = True
 
     def run(self):
         """Until stop."""
         while self.running:
             self.echo.step(math.inf)
+            time.sleep(self.pause)
         end = time.monotonic() + 1
         while self.echo.under_way and time.monotonic() < end:
             self.echo.step(0)
@@ -182,9 +184,9 @@ class Load(threading.Thread):
 loads = {}
 
 
-def load_start(name, host, size=1000, window=8, patience=1, stream=100, source=None):
-    """Start a load under a name."""
-    loads[name] = Load(Echo(host, stream, size, window, patience, source))
+def load_start(name, host, size=1000, window=8, patience=1, stream=100, source=None, pause=0):
+    """Start a load under a name, with so many seconds of pause after each of its rounds."""
+    loads[name] = Load(Echo(host, stream, size, window, patience, source), pause)
     loads[name].start()
 
 

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A modem whose lines do what no modem should do: drawn from a seed, and from the corpus.
+
+How a sequence looks is told in tests/modem/src/hostile/lines.rs, what is asked of the driver and
+which counters are excused, in harness/hostile.py.
+"""
+
+import time
+
+from harness import paths
+from harness.context import Context
+from harness.errors import FailedError, check
+from harness.hostile import EXCUSED, Total, bring_up, fresh, play, read_corpus
+from harness.scenario import scenario
+
+# Sequences between two looks whether all is well.
+BATCH = 250
+# Longest time for traffic after a sequence before the next begins, in milliseconds. Less than the
+# way back takes at times: then the next sequence meets a driver that is not done with this one.
+SETTLE_MS = 60
+# How often each sequence of the corpus is played.
+REPEAT = 5
+
+
+def _play_range(ctx: Context, total: Total, first: int, count: int) -> None:
+    arguments = {
+        "seed": ctx.sizes.seed,
+        "from": first,
+        "count": count,
+        "plan": {"settle_ms": SETTLE_MS},
+    }
+    play(ctx, total, count, "hostile_lines", arguments)
+
+
+def _culprit(ctx: Context, first: int, count: int) -> str:
+    """The sequence that does it alone, or the shortest run that does it."""
+    while count > 1:
+        half = count // 2
+        for start, size in ((first, half), (first + half, count - half)):
+            fresh(ctx)
+            try:
+                _play_range(ctx, Total(), start, size)
+            except FailedError as error:
+                ctx.note(f"sequences {start} to {start + size - 1} alone: {error}")
+                first, count = start, size
+                break
+        else:
+            break
+    numbers = range(first, first + min(count, 4))
+    drawn = [ctx.modem.call("lines_drawn", seed=ctx.sizes.seed, number=n) for n in numbers]
+    words = "\n".join(f"    {n}: {steps}" for n, steps in zip(numbers, drawn, strict=True))
+    return f"seed {ctx.sizes.seed}, sequences {first} to {first + count - 1}:\n{words}"
+
+
+@scenario(
+    "whatever the power lines do: traffic comes back by itself, votes and acks are in step",
+    cost=60,
+    timeout=240,
+    campaign=True,
+    mainline=False,
+    allowed=tuple(EXCUSED),
+)
+def hostile_lines(ctx: Context) -> None:
+    """Sequences drawn from the seed, in batches; a batch that fails is cut down to its culprit."""
+    bring_up(ctx)
+    total, began = Total(), time.monotonic()
+    for first in range(0, ctx.sizes.lines, BATCH):
+        count = min(BATCH, ctx.sizes.lines - first)
+        try:
+            _play_range(ctx, total, first, count)
+        except FailedError as error:
+            ctx.note(f"FAILED in sequences {first} to {first + count - 1}: {error}")
+            raise FailedError(f"{error}\n{_culprit(ctx, first, count)}") from error
+        seconds = time.monotonic() - began
+        ctx.progress(f"{first + count}/{ctx.sizes.lines} sequences, {seconds:.0f} s")
+    ctx.note(f"LINES seed {ctx.sizes.seed}: {total}, {time.monotonic() - began:.0f} s")
+    check(total.recovered > total.sequences / 10, f"hardly any traffic between sequences: {total}")
+
+
+@scenario(
+    "sequences of the power lines that were interesting once: each of them, several times",
+    cost=60,
+    timeout=240,
+    campaign=True,
+    mainline=False,
+    allowed=tuple(EXCUSED),
+)
+def lines_corpus(ctx: Context) -> None:
+    """Each file of tests/modem/corpus whose name begins with lines-."""
+    bring_up(ctx)
+    files = sorted((paths.CHECKOUT / "tests/modem/corpus").glob("lines-*.json"))
+    check(files, "there is no corpus")
+    for path in files:
+        comment, sequence = read_corpus(path)
+        ctx.note(f"{path.name}: {comment}")
+        total = Total()
+        try:
+            arguments = {"sequence": sequence, "repeat": REPEAT}
+            play(ctx, total, REPEAT, "play_lines", arguments)
+        except FailedError as error:
+            raise FailedError(f"{path.name} ({comment}): {error}") from error
+        ctx.progress(f"{path.name}: {total.slowest:.1f} s")
