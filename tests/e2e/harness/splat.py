@@ -77,5 +77,5 @@ def describe(log: str, lines: list[str]) -> str:
     all_lines = log.splitlines()
     for index, line in enumerate(all_lines):
         if line.strip() == lines[0]:
-            return "\n".join(f"    {text.strip()}" for text in all_lines[index : index + 40])
+            return "\n".join(f"    {text.strip()}" for text in all_lines[index : index + 60])
     return "\n".join(lines)

@@ -130,7 +130,7 @@ def modem_last(ctx: Context) -> None:
     setup="bare",
     cost=20,
     defects=(24,),
-    symptom=".",
+    symptom=r"not within \d+ s: the interfaces of the channels",
 )
 def probe_race(ctx: Context) -> None:
     """Several moments inside of probe, the whole bring-up each time."""

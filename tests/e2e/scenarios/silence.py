@@ -25,7 +25,7 @@ RTNL_BOUND = 1.0
     cost=90,
     timeout=180,
     defects=(3, 27),
-    symptom=".",
+    symptom=r"not within \d+ s: the interface loses its carrier",
     allowed=("unpowered_access",),  # as in crash_dark
 )
 def crash_silent(ctx: Context) -> None:
@@ -93,7 +93,7 @@ def stalled(ctx: Context) -> None:
     "ifup and ethtool never wait for the modem, be the interface detached or the modem silent",
     cost=40,
     defects=(31,),
-    symptom=".",
+    symptom=r"took \d",
 )
 def rtnl_never_waits(ctx: Context) -> None:
     """The core resumes the parent under RTNL for both; each call is timed."""

@@ -120,7 +120,7 @@ def udp(ctx: Context) -> None:
     "every frame length from 20 to 2040 bytes leaves with the right content and padding",
     cost=15,
     defects=(9,),
-    symptom=".",
+    symptom="length 2040: a transfer of 2052 bytes",
 )
 def lengths_up(ctx: Context) -> None:
     """Compare what the modem took from the ring, byte by byte and in order."""
@@ -192,8 +192,8 @@ def check_tool(ctx: Context) -> None:
 @scenario(
     "ip -s link counts what the modem counts, frames and bytes, both ways",
     cost=10,
-    defects=(13, 21),
-    symptom=".",
+    defects=(21,),
+    symptom="the kernel's statistics, compared",
 )
 def statistics(ctx: Context) -> None:
     """Two independent counts of the same frames, from a quiet moment on."""
