@@ -32,30 +32,44 @@ def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
 
 
 def run(options: argparse.Namespace, results: Path) -> bool:
-    """All of them, but for what the results named by --reuse have; true if all is as it should."""
-    shown = [item for item in scenario.select("ours", options.pattern) if item.defects]
-    if not shown:
-        raise MissingError(f"no scenario with a defect matches '{options.pattern}'")
-    runs = plan(shown)
-    for driver, kernel in runs:
-        paths.need_everything(kernel, driver)
+    """All that have no result in the directory that --reuse names, or those that match -k; then
+    the table. True if all is as it should be."""
+    shown = [item for item in scenario.load_all() if item.defects]
     earlier = read(paths.RESULTS / options.reuse) if options.reuse else []
-    good = True
-    for (driver, kernel), scenarios in runs.items():
-        have = {
-            result["name"]
-            for old in earlier
-            if (old["driver"], old["kernel"]) == (driver, kernel)
-            for result in old["results"]
+    asked = {item.name for item in scenario.select("ours", options.pattern)}
+    todo: dict[tuple[str, str], list[Scenario]] = {}
+    for number, ((driver, kernel), scenarios) in enumerate(plan(shown).items()):
+        old = [
+            result
+            for run in earlier
+            if (run["driver"], run["kernel"]) == (driver, kernel)
+            for result in run["results"]
+        ]
+        have = {result["name"] for result in old}
+        again = {
+            item.name
+            for item in scenarios
+            if item.name in asked and (options.pattern or item.name not in have)
         }
-        left = [item for item in scenarios if item.name not in have]
-        if left:
-            good = run_one(driver, kernel, left * options.repeat, results, options.jobs) and good
-    for number, old in enumerate(earlier):
-        (results / f"earlier-{number}").mkdir()
-        text = json.dumps(old, indent=1) + "\n"
-        (results / f"earlier-{number}" / "results.json").write_text(text, encoding="utf-8")
+        todo[driver, kernel] = [item for item in scenarios if item.name in again]
+        wanted = {item.name for item in scenarios} - again
+        keep(results / f"earlier-{number}", driver, kernel, [r for r in old if r["name"] in wanted])
+    if not (earlier or any(todo.values())):
+        raise MissingError(f"no scenario with a defect matches '{options.pattern}'")
+    good = True
+    for (driver, kernel), scenarios in todo.items():
+        if scenarios:
+            paths.need_everything(kernel, driver)
+            again = scenarios * options.repeat
+            good = run_one(driver, kernel, again, results, options.jobs) and good
     return write(results) and good
+
+
+def keep(directory: Path, driver: str, kernel: str, results: list[dict[str, Any]]) -> None:
+    """Results of an earlier run, as if they were of this one."""
+    directory.mkdir()
+    text = json.dumps({"driver": driver, "kernel": kernel, "results": results}, indent=1)
+    (directory / "results.json").write_text(text + "\n", encoding="utf-8")
 
 
 def run_one(driver: str, kernel: str, scenarios: list[Scenario], results: Path, jobs: int) -> bool:

@@ -104,9 +104,10 @@ class Report:
 
     def save(self, file: Path, **about: str) -> None:
         """All results as JSON, with what they are about."""
-        results = [result.record() for result in self.results]
-        text = json.dumps({**about, "results": results}, indent=1)
-        file.write_text(text + "\n", encoding="utf-8")
+        with self._lock:
+            results = [result.record() for result in self.results]
+            text = json.dumps({**about, "results": results}, indent=1)
+            file.write_text(text + "\n", encoding="utf-8")
 
     def finish(self) -> bool:
         """Plan and totals; true if nothing failed that is not known to."""

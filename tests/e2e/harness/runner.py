@@ -70,9 +70,13 @@ class Runner:
             while not left.empty():
                 item = left.get()
                 why = "there was no phone to run it on"
-                self.report.add(Result(item.name, item.proves, 0, why))
-        self.report.save(self.results / "results.json", driver=self.driver, kernel=self.kernel)
+                self._add(Result(item.name, item.proves, 0, why))
         return self.report.finish()
+
+    def _add(self, result: Result) -> None:
+        """Print a result, and keep it: the run may end at any time."""
+        self.report.add(result)
+        self.report.save(self.results / "results.json", driver=self.driver, kernel=self.kernel)
 
     def _work(self, worker: int) -> None:
         for boot, waiting in self._queues.items():
@@ -81,7 +85,7 @@ class Runner:
                     self._use_phone(worker, boot, waiting)
                 except Exception as error:  # a phone that does not even boot: do not try again
                     failure = f"{error}\n{traceback.format_exc()}"
-                    self.report.add(Result(f"phone-{worker}", "boots and stays usable", 0, failure))
+                    self._add(Result(f"phone-{worker}", "boots and stays usable", 0, failure))
                     return
 
     def _boot(self, worker: int, append: str) -> Phone:
@@ -124,7 +128,7 @@ class Runner:
         """Run a scenario and judge it. Returns whether the phone is as good as new."""
         if item.needs and phone.sh(f"test -e {item.needs}")[0] != 0:
             why = f"the {self.kernel} kernel has no {item.needs}"
-            self.report.add(Result(item.name, item.proves, 0, skipped=why, **self._expected(item)))
+            self._add(Result(item.name, item.proves, 0, skipped=why, **self._expected(item)))
             return True
         log = self.results / f"{item.name}.log"
         start = phone.log_position()
@@ -164,7 +168,7 @@ class Runner:
             clean = False
             failures.append(str(error))
         self._keep(ctx, log, start, failures)
-        self.report.add(
+        self._add(
             Result(
                 item.name,
                 item.proves,
@@ -241,7 +245,7 @@ class Runner:
             leaks = str(error)
         failure = f"after {', '.join(used)}:\n{leaks}" if leaks else None
         mainline = self.driver == "mainline"
-        self.report.add(
+        self._add(
             Result(
                 f"no_leak_{phone.directory.name}",
                 NO_LEAK,
