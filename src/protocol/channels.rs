@@ -15,7 +15,7 @@
 //! | closed | yes | no | nothing yet: OPEN when the modem opens its half |
 //! | any | no | yes | CLOSE |
 //! | any | yes | yes | nothing |
-//! | any | no | no | nothing |
+//! | any | no | no | nothing, or the CLOSE that was lost |
 //!
 //! When the modem is lost without news of its firmware, nobody knows whether it has restarted. Its
 //! channels are *held*: no command and no data, until it opens them again (it has restarted), or has
@@ -133,6 +133,8 @@ pub struct ChannelTable {
     announced: Set,
     /// A CLOSE was sent since the modem last started.
     closed: Set,
+    /// A CLOSE was lost, and none was sent since: the modem may have our half open still.
+    owed: Set,
     /// The modem did not say OPEN since its power last came: the next OPEN tells whether it has
     /// restarted.
     unconfirmed: Set,
@@ -163,6 +165,7 @@ impl ChannelTable {
             wanted: Set::NONE,
             announced: Set::NONE,
             closed: Set::NONE,
+            owed: Set::NONE,
             unconfirmed: Set::NONE,
             told: Set::NONE,
             restarted: false,
@@ -187,6 +190,7 @@ impl ChannelTable {
             self.restarted = true;
             self.announced = self.announced.and(self.told);
             self.closed = self.closed.and(self.told);
+            self.owed = self.owed.and(self.told);
         }
         match self.remote_half(channel, true, Change::Opened) {
             Change::Repeated if restarted => Change::Reopened,
@@ -229,6 +233,7 @@ impl ChannelTable {
         match (wanted, self.announced.contains(channel)) {
             (true, false) if self.is_remote_open(channel) => Some(Command::Open),
             (false, true) => Some(Command::Close),
+            (false, false) if self.owed.contains(channel) => Some(Command::Close),
             _ => None,
         }
     }
@@ -242,6 +247,7 @@ impl ChannelTable {
             }
             Command::Close => {
                 self.announced.set(channel, false);
+                self.owed.set(channel, false);
                 self.closed.set(channel, true);
             }
             Command::Data => (),
@@ -257,12 +263,12 @@ impl ChannelTable {
                 self.announced.set(channel, false);
                 self.told.set(channel, false);
             }
-            // Only the CLOSE that is still right is repeated. One that went to a modem which has
-            // restarted since is not owed to the new one; and where the interface is up again,
-            // OPEN is due whether or not the modem saw the CLOSE.
+            // It stays owed, whatever is sent before it is right again: OPEN, where the interface is
+            // up, is due whether or not the modem saw the CLOSE, and may be lost as well. One that
+            // went to a modem which has restarted since is not owed to the new one.
             Command::Close => {
-                if self.closed.contains(channel) && !self.wanted.contains(channel) {
-                    self.announced.set(channel, true);
+                if self.closed.contains(channel) {
+                    self.owed.set(channel, true);
                 }
             }
             Command::Data => (),
@@ -277,6 +283,7 @@ impl ChannelTable {
         self.remote = Set::NONE;
         self.announced = Set::NONE;
         self.closed = Set::NONE;
+        self.owed = Set::NONE;
         self.unconfirmed = Set::NONE;
         self.told = Set::NONE;
         self.restarted = false;

@@ -148,6 +148,47 @@ mod cases {
         assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
     }
 
+    /// The interface goes up only after the loss: the CLOSE may have arrived, or, lost together with
+    /// the OPEN before it, was never needed. Either way the modem has to be told.
+    #[test]
+    fn lost_close_does_not_hide_a_later_open() {
+        let mut table = opened();
+        table.set_wanted(ONE, false);
+        table.command_sent(ONE, Command::Close);
+        table.command_lost(ONE, Command::Open);
+        table.command_lost(ONE, Command::Close);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Close)));
+        table.set_wanted(ONE, true);
+        assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+        table.command_sent(ONE, Command::Open);
+        assert_eq!(table.peek_command(), None);
+    }
+
+    /// CLOSE and OPEN lost together, or one after the other, and the interface goes down again: the
+    /// modem may have our half open all the time.
+    #[test]
+    fn lost_open_does_not_hide_a_lost_close() {
+        for apart in [false, true] {
+            let mut table = opened();
+            table.set_wanted(ONE, false);
+            table.command_sent(ONE, Command::Close);
+            table.set_wanted(ONE, true);
+            if apart {
+                table.command_lost(ONE, Command::Close);
+            }
+            table.command_sent(ONE, Command::Open);
+            if !apart {
+                table.command_lost(ONE, Command::Close);
+            }
+            table.command_lost(ONE, Command::Open);
+            assert_eq!(table.peek_command(), Some((ONE, Command::Open)));
+            table.set_wanted(ONE, false);
+            assert_eq!(table.peek_command(), Some((ONE, Command::Close)));
+            table.command_sent(ONE, Command::Close);
+            assert_eq!(table.peek_command(), None);
+        }
+    }
+
     /// A CLOSE that was in flight to a modem which restarted is not owed to the new one.
     #[test]
     fn a_restarted_modem_gets_no_old_close() {
