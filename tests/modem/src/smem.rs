@@ -12,6 +12,10 @@ use std::os::fd::{
 };
 use std::sync::atomic::Ordering;
 
+use nix::fcntl::{
+    fallocate,
+    FallocateFlags, //
+};
 use vm_memory::{
     Bytes,
     FileOffset,
@@ -143,11 +147,7 @@ impl Smem {
 
     /// Erases everything and writes an empty heap.
     pub fn format(&self) {
-        let page = [0u8; 0x1000];
-        for at in (0..self.map.size()).step_by(page.len()) {
-            // In range by construction.
-            let _ = self.map.as_volatile_slice().write_slice(&page, at);
-        }
+        self.erase();
         self.store(VERSION_WORD, HEAP_VERSION);
         self.store(FREE_OFFSET, word(HEAP));
         self.store(AVAILABLE, word(SIZE - PARTITION_TABLE - HEAP));
@@ -156,6 +156,19 @@ impl Smem {
         self.store(SIZE - PARTITION_TABLE, PARTITION_MAGIC);
         self.store(SIZE - PARTITION_TABLE + 4, PARTITION_VERSION);
         self.store(INITIALIZED, 1);
+    }
+
+    /// Gives the pages back, which come anew as zeros, also where the guest has them mapped.
+    fn erase(&self) {
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        if fallocate(&self.file, hole, 0, SIZE.cast_signed()).is_ok() {
+            return;
+        }
+        let page = [0u8; 0x1000];
+        for at in (0..self.map.size()).step_by(page.len()) {
+            // In range by construction.
+            let _ = self.map.as_volatile_slice().write_slice(&page, at);
+        }
     }
 
     /// Allocates `size` bytes for an item before Linux runs; afterwards the
