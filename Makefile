@@ -48,6 +48,9 @@ export DRIVER KERNEL ARGS
 demo test campaign defects shell:
 	@tests/env/run $@
 
+fuzz:
+	@tests/fuzz/run $(ARGS)
+
 lint:
 	@tests/env/lint $(CHECKS)
 
@@ -87,6 +90,8 @@ help:
 	@echo '                   ARGS="--seed 7 --frames 1000000 --lines 10000 --rounds 20"'
 	@echo '  defects          mainline'"'"'s defects: runs what shows them on both drivers, writes'
 	@echo '                   the table in Documentation/defects.rst'
+	@echo '  fuzz             libFuzzer on the protocol core and the simulator;'
+	@echo '                   ARGS="--seconds 60 handshake mmio"'
 	@echo '  shell            a shell in the virtual phone'
 	@echo '  lint             all static checks; CHECKS= picks some'
 	@echo '  format           put Rust and Python files into shape'
@@ -97,4 +102,4 @@ help:
 	@echo 'DRIVER=mainline takes the driver in C, KERNEL=base|debug another kernel.'
 
 .PHONY: modules modules_install clippy rust-analyzer clean rustfmt rustfmtcheck \
-	check-kdir demo test campaign defects shell lint format env kernels modem update-env clean-cache help
+	check-kdir demo test campaign defects fuzz shell lint format env kernels modem update-env clean-cache help

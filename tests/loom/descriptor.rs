@@ -82,10 +82,13 @@ fn transfers(mark: Ordering) {
             assert!(matches!(slot.reap(), None | Some(2)), "reaped twice");
         }
         let second = engine.join().unwrap();
-        assert_eq!(slot.reap(), Some(if second { 2 } else { 1 }).filter(|_| {
-            // Submitted, and the engine did not come by any more.
-            second || first.is_none()
-        }));
+        assert_eq!(
+            slot.reap(),
+            Some(if second { 2 } else { 1 }).filter(|_| {
+                // Submitted, and the engine did not come by any more.
+                second || first.is_none()
+            })
+        );
     });
 }
 

@@ -273,7 +273,11 @@ fn well_formed(frame: &[u8]) {
     assert_eq!((frame[0], frame[3]), (1, 0x80), "{frame:02x?}");
     assert_eq!(short(1) + 1, frame.len(), "{frame:02x?}");
     let message = if frame[4] == 0 { 8 } else { 9 };
-    assert_eq!(message + 4 + short(message + 2), frame.len(), "{frame:02x?}");
+    assert_eq!(
+        message + 4 + short(message + 2),
+        frame.len(),
+        "{frame:02x?}"
+    );
     let mut at = message + 4;
     while at < frame.len() {
         at += 3 + short(at + 1);

@@ -11,9 +11,11 @@ use bam_dmux_modem::dmux::downlink::{
     Corruption,
     Field, //
 };
-use bam_dmux_modem::modem::{
+use bam_dmux_modem::hostile::lines::{
     Edge,
-    Signal,
+    Signal, //
+};
+use bam_dmux_modem::modem::{
     RX_PIPE,
     TX_PIPE, //
 };

@@ -106,7 +106,10 @@ impl Rig {
             }
             Step::Packet(packet) => self.send(&packet),
             Step::LongPacket(len, byte) => {
-                self.send(&vec![byte; usize::from(len) % (LONGEST_PACKET as usize + 1)]);
+                self.send(&vec![
+                    byte;
+                    usize::from(len) % (LONGEST_PACKET as usize + 1)
+                ]);
             }
             Step::Listen => {
                 let head = self.smem.load(self.info + 0x14 + 0x10);
@@ -131,8 +134,7 @@ impl Rig {
     fn nonsense(&mut self, step: &Step) {
         match *step {
             Step::Info { word, value } => {
-                self.smem
-                    .store(self.info + u64::from(word) % 10 * 4, value);
+                self.smem.store(self.info + u64::from(word) % 10 * 4, value);
             }
             Step::Position { word, value } => {
                 let at = if word { 0x10 } else { 0x0c };

@@ -36,8 +36,14 @@ enum Input {
         len: u16,
     },
     /// A frame of Linux.
-    Data { channel: u8, payload: Vec<u8> },
-    Command { channel: u8, open: bool },
+    Data {
+        channel: u8,
+        payload: Vec<u8>,
+    },
+    Command {
+        channel: u8,
+        open: bool,
+    },
 }
 
 /// Runs the target.
@@ -54,7 +60,16 @@ pub fn run(data: &[u8]) {
                 len,
             } => {
                 let [low, high] = len.to_le_bytes();
-                let bytes = [0xfc, 0x33, signal, command % 8, pad, channel % 16, low, high];
+                let bytes = [
+                    0xfc,
+                    0x33,
+                    signal,
+                    command % 8,
+                    pad,
+                    channel % 16,
+                    low,
+                    high,
+                ];
                 received(bytes);
             }
             Input::Data { channel, payload } => sent_data(channel, &payload),
