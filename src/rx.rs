@@ -4,7 +4,7 @@
 //!
 //! Buffers of [`BUFFER_LEN`] bytes are posted while the BAM has power; completed ones are taken
 //! out by NAPI, checked, and handed to the stack through GRO. Each is replaced in the same poll,
-//! by a fresh one or, when its frame was not for the stack, by itself.
+//! by a fresh one or, when its frame was small enough to be copied or not for the stack, by itself.
 //!
 //! The modem is not trusted, and the DMA engine does not tell how much it wrote:
 //!

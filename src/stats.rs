@@ -83,6 +83,8 @@ counters! {
     rx_bad_length,
     /// Data frames received for a channel without an interface that is up.
     rx_no_listener,
+    /// Small packets delivered in a buffer of their own size.
+    rx_copied,
     /// Receive buffers that could not be replaced at once (the refill work tries again).
     rx_refill_failed,
     /// Receive buffers taken back unused when power went away.

@@ -154,6 +154,18 @@ impl SkBuff {
         Ok(skb)
     }
 
+    /// Allocates a buffer for a copy of `bytes` that is not larger than it has to be.
+    ///
+    /// # Errors
+    ///
+    /// As [`alloc`](Self::alloc).
+    pub fn copy_of(bytes: &[u8], flags: alloc::Flags) -> Result<Self> {
+        let mut skb = Self::alloc(0, bytes.len(), flags)?;
+
+        skb.push(bytes)?;
+        Ok(skb)
+    }
+
     /// Empties and zeroes a buffer of [`alloc_rx`](Self::alloc_rx), so that it can be given to the
     /// device again. Any other buffer stays as it is.
     pub fn reset_rx(&mut self) {

@@ -3,6 +3,7 @@
 //! What is done with one received frame: to an interface, to the channel table, or away.
 
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     sync::Arc, //
 };
@@ -23,6 +24,12 @@ use super::super::{
         HEADER_LEN, //
     }, //
 };
+
+/// Longest payload that is copied to a buffer of its own size, in bytes.
+///
+/// A socket is charged with the whole buffer that a packet is in. For most small packets, which are
+/// acknowledgements and the like, one of [`BUFFER_LEN`] would be out of all proportion.
+const COPY_LEN: usize = 256;
 
 /// Whether the modem wrote to a buffer, all zeroes before, that it does not have any more.
 pub(super) fn was_written(buffer: &mut SkBuff) -> bool {
@@ -81,13 +88,29 @@ fn deliver(
     }
     let len = usize::from(header.len);
     buffer.trim(len);
-    let Some(first) = buffer.linear().first() else {
-        return Some(buffer);
+    let (mut packet, free) = shrink(dmux, buffer);
+    let Some(first) = packet.linear().first() else {
+        return Some(packet);
     };
-    buffer.set_protocol(payload_protocol(*first).ethertype());
+    packet.set_protocol(payload_protocol(*first).ethertype());
     interface.rx_add(len);
-    interface.receive(poll, buffer);
-    None
+    interface.receive(poll, packet);
+    free
+}
+
+/// Moves a small packet out of its large buffer. Returns the packet, and the buffer if it is free now.
+fn shrink(dmux: &Dmux, buffer: SkBuff) -> (SkBuff, Option<SkBuff>) {
+    if buffer.len() > COPY_LEN {
+        return (buffer, None);
+    }
+    match SkBuff::copy_of(buffer.linear(), GFP_ATOMIC | __GFP_NOWARN) {
+        Ok(packet) => {
+            dmux.counters.rx_copied.inc();
+            (packet, Some(buffer))
+        }
+        // It can go as it is.
+        Err(_) => (buffer, None),
+    }
 }
 
 /// Counts a frame that makes no sense, and says so from time to time.

@@ -98,6 +98,23 @@ mod cases {
         Ok(())
     }
 
+    /// A copy is a buffer of its own, much smaller than one that a device can write to.
+    #[test]
+    fn copy_is_small() -> Result {
+        let mut large = SkBuff::alloc_rx(CAPACITY, GFP_KERNEL)?;
+        large.received(CAPACITY)?;
+        large.trim(40);
+        let small = SkBuff::copy_of(large.linear(), GFP_KERNEL)?;
+
+        assert!(small.linear() == large.linear());
+        assert!(small.data() != large.data());
+        // SAFETY: Both buffers are valid.
+        let (cost, before) = unsafe { ((*small.as_raw()).truesize, (*large.as_raw()).truesize) };
+        assert!(cost <= 1024 && 2 * cost <= before);
+        assert!(SkBuff::copy_of(&[], GFP_KERNEL)?.is_empty());
+        Ok(())
+    }
+
     /// A used receive buffer is as good as new after a reset: place, size and content.
     #[test]
     fn reset_makes_a_receive_buffer_new() -> Result {
