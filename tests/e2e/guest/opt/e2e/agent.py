@@ -17,10 +17,16 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import frames
+import probes
 import system
 import traffic
 
-FUNCTIONS = {**frames.FUNCTIONS, **system.FUNCTIONS, **traffic.FUNCTIONS}
+FUNCTIONS = {
+    **frames.FUNCTIONS,
+    **probes.FUNCTIONS,
+    **system.FUNCTIONS,
+    **traffic.FUNCTIONS,
+}
 
 
 def find_port(name):
