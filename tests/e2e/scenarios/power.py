@@ -3,7 +3,7 @@
 
 import time
 
-from harness.context import Context, far_ip, guest_ip
+from harness.context import IDLE_MS, Context, far_ip, guest_ip
 from harness.errors import check, check_equal
 from harness.scenario import scenario
 
@@ -187,18 +187,25 @@ def edges(ctx: Context) -> None:
 @scenario(
     "acks keep their parity when the driver is bound again",
     cost=20,
+    defects=(28,),
+    symptom="not within .* interfaces of the channels",
     allowed=("ap_ack_timeout",),
 )
 def ack_parity(ctx: Context) -> None:
     """Bound again after odd and even numbers of acks, the modem gets the very first ack."""
     ctx.set_autosuspend(50)
-    for asleep in (False, True, False, False, True):
-        if asleep:
+    for state in ("awake", "asleep", "awake", "held", "asleep", "held", "awake"):
+        ctx.note(f"unbound while {state}")
+        if state == "asleep":
             ctx.wait_suspended()
         else:
             ctx.echo()
+        # Held: the modem keeps the power until there is no driver to acknowledge that it goes.
+        ctx.modem.call("idle", ms=None if state == "held" else IDLE_MS)
         ctx.unload()
-        ctx.wait_until(lambda: ctx.phase() == "off", "the modem powers down without a driver")
+        ctx.modem.call("power", on=False)
+        ctx.wait_until(lambda: ctx.phase() == "off", "the modem powers down without a driver", 20)
+        ctx.modem.call("idle", ms=IDLE_MS)
         ctx.modem.call("reset_counters")
         ctx.load()
         ctx.modem.call("open", channels=[0])

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Who owns what, and for how long: interfaces, buffers, mappings."""
+
+import re
+import threading
+import time
+
+from harness import judge, packets
+from harness.context import ALL_CHANNELS, Context, far_ip
+from harness.errors import check, check_equal
+from harness.scenario import scenario
+
+BIND = "/sys/bus/platform/drivers/bam-dmux"
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
+MAPPINGS = "/sys/kernel/debug/dma-api/dump"
+RX_BUFFERS, RX_BUFFER_SIZE = 32, 2048
+ROUNDS = 40
+# For nobody, so that it is not answered.
+STRAY = packets.udp(far_ip(0), "10.64.0.77", 9999, bytes(12))
+
+
+@scenario(
+    "power that falls while received frames are handed on: no buffer is used that is gone",
+    cost=60,
+    timeout=240,
+    defects=(26,),
+    symptom="NULL pointer dereference|Oops|QEMU ended",
+)
+def power_falls_while_receiving(ctx: Context) -> None:
+    """At a moment that is another one in each round, with the link not in use by Linux."""
+    ctx.set_autosuspend(20)
+    ctx.modem.call("idle", ms=None)
+    for number in range(ROUNDS):
+        ctx.wait_given_up()
+        ctx.modem.call("data", channel=0, hex=STRAY.hex(), repeat=64)
+        time.sleep(number % 10 * 0.0002)
+        ctx.modem.call("power", on=False)
+        ctx.wait_until(lambda: ctx.phase() == "off", "the modem powers down", every=0.005)
+        ctx.modem.call("power", on=True)
+        ctx.wait_until(lambda: ctx.phase() == "on", "the modem powers up", every=0.005)
+    ctx.works()
+
+
+@scenario(
+    "a modem that opens a channel while the driver is unbound leaves no interface behind",
+    cost=15,
+    defects=(29,),
+    symptom="interfaces after unbind",
+    allowed=("ap_ack_timeout",),  # while no driver is bound
+)
+def open_while_unbinding(ctx: Context) -> None:
+    """It keeps its power, so that unbinding takes a while."""
+    ctx.modem.call("idle", ms=None)
+    ctx.echo(count=2)
+    name = ctx.device()["name"]
+    unbind = threading.Thread(target=lambda: ctx.phone.run(f"echo {name} >{BIND}/unbind"))
+    unbind.start()
+    ctx.wait_until(lambda: not ctx.modem.status()["vote"], "the driver lets go", every=0.005)
+    ctx.modem.call("open", channels=[5])
+    unbind.join()
+    time.sleep(0.5)
+    # Not those of the device: there is no driver that they could be known by.
+    left = [name for name in ctx.phone.run("ls /sys/class/net").split() if "wwan" in name]
+    check_equal(left, [], "interfaces after unbind")
+
+
+@scenario(
+    "interfaces of a driver that was unbound are gone, and their memory with them",
+    setup="loaded",
+    cost=25,
+    defects=(29,),
+    symptom="memory that nobody has a pointer to",
+    mainline_kernel="debug",
+    needs=KMEMLEAK,
+)
+def interfaces_freed(ctx: Context) -> None:
+    """Of all channels, twice; without a single packet."""
+    for _ in range(2):
+        ctx.open_modem(ALL_CHANNELS)
+        ctx.unload()
+        ctx.fresh_modem()
+        ctx.load()
+    ctx.unload()
+    leaks = judge.kmemleak(ctx.phone)
+    judge.forget_leaks(ctx.phone)
+    check(leaks is None, f"memory that nobody has a pointer to:\n{leaks}")
+
+
+@scenario(
+    "receive buffers are mapped for the device that writes to them",
+    setup="loaded",
+    defects=(34,),
+    symptom="buffers are mapped for",
+    mainline_kernel="debug",
+    needs=MAPPINGS,
+)
+def mapped_for_the_engine(ctx: Context) -> None:
+    """As the kernel's list of mappings has it."""
+    ctx.open_modem()
+    dump = ctx.phone.run(f"cat {MAPPINGS}", 60)
+    lines = [line for line in dump.splitlines() if f"L={RX_BUFFER_SIZE:x} " in line]
+    check(len(lines) >= RX_BUFFERS, f"only {len(lines)} buffers are mapped:\n{dump[:2000]}")
+    owners = sorted({re.split(r" (?:single|phys|page|sg) ", line)[0] for line in lines})
+    ctx.note(f"{len(lines)} buffers, mapped for: {owners}")
+    client = ctx.device()["name"]
+    check(
+        not any(client in owner for owner in owners),
+        f"buffers are mapped for {owners}, of which {client} does no DMA",
+    )
