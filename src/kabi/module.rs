@@ -21,8 +21,9 @@ impl Pin {
     pub fn try_new() -> Option<Self> {
         // SAFETY: FFI call without requirements.
         let taken = unsafe { bindings::bam_dmux_helper_module_get() };
-        // INVARIANT: The reference was taken for this object.
-        taken.then_some(Self(()))
+        // INVARIANT: The reference was taken for this object. (Not `then_some()`: that would make, and
+        // drop, an object also if there is no reference.)
+        taken.then(|| Self(()))
     }
 }
 
