@@ -78,6 +78,7 @@ impl Rx {
             pipe: None,
             parked: None,
             missing: 0,
+            received: 0,
             left_over: Fifo::new(RING_LEN, GFP_KERNEL)?,
         };
         Ok(try_pin_init!(Self {
@@ -178,6 +179,11 @@ impl Rx {
     pub(crate) fn leave_behind(&self) -> Option<usize> {
         let parked = self.ring.lock().parked.take()?;
         Some(parked.in_flight())
+    }
+
+    /// How many frames came so far, ever.
+    pub(crate) fn received(&self) -> u64 {
+        self.ring.lock().received
     }
 
     /// Whether a pipe was put aside.

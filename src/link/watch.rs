@@ -193,18 +193,22 @@ impl Link {
             return;
         }
         // It lives, and lets go when it has nothing to send itself: then all is connected anew.
+        let received = dmux.rx.received();
         let fell = self.wait(dmux, POWER_TIMEOUT_MS, |this| {
             !this.state.lock().is_connected()
         });
         if !fell {
-            self.renew_tx(dmux);
+            // If it has something to send, and none of that comes, then the BAM has forgotten both
+            // pipes: the power was gone, and nobody saw it.
+            self.renew(dmux, dmux.rx.received() == received);
         }
         // What is waiting has the modem woken again.
         dmux.tx.announce(dmux);
     }
 
-    /// Connects the transmit pipe anew; the modem uses the other one.
-    fn renew_tx(&self, dmux: &Arc<Dmux>) {
+    /// Connects the transmit pipe anew under power, and the other one, too, if `both`: the modem does
+    /// not use that. Only when both are given up does the DMA engine set up the BAM as such.
+    fn renew(&self, dmux: &Arc<Dmux>, both: bool) {
         let _one_at_a_time = self.transition.lock();
         let state = self.state.lock();
         let connected = state.is_connected() && state.is_powered();
@@ -212,9 +216,19 @@ impl Link {
         if !connected {
             return;
         }
-        dmux.tx.disconnect(dmux);
-        if let Err(e) = dmux.tx.connect(dmux) {
-            dev_err!(dmux.dev(), "can't renew the transmit pipe: {e:?}\n");
+        let result = if both {
+            dmux.disconnect();
+            dmux.connect()
+        } else {
+            dmux.tx.disconnect(dmux);
+            dmux.tx.connect(dmux)
+        };
+        if let Err(e) = result {
+            // As if the modem had powered up just now.
+            dmux.disconnect();
+            let ack = self.state.lock().disconnected();
+            self.acknowledge(dmux, ack);
+            dmux.connect_failed(e);
         }
     }
 

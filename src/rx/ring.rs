@@ -25,6 +25,8 @@ pub(super) struct Ring {
     pub(super) parked: Option<Parked<FromDevice, ()>>,
     /// Buffers that the pipe should have and has not; 0 while no pipe is connected.
     pub(super) missing: usize,
+    /// Frames taken out so far, ever.
+    pub(super) received: u64,
     /// Frames that were completed when the pipe was taken down, for the next poll.
     pub(super) left_over: Fifo<SkBuff>,
 }
@@ -77,6 +79,7 @@ impl Ring {
             };
             count += 1;
         }
+        self.received = self.received.wrapping_add(count as u64);
         count
     }
 }
