@@ -14,6 +14,7 @@ While the sequences are played, counters of faults are excused whose fault is ma
 themselves (EXCUSED, with the reasons); all others must stay 0 then, too.
 """
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -191,8 +192,20 @@ def _judge_sane(ctx: Context) -> None:
             check(word in state, f"not '{word}' when all is idle:\n{state}")
 
 
+def describe(ctx: Context) -> str:
+    """What both ends think of the link."""
+    state = ctx.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state")[1]
+    words = ("link:", "tx:", "rx:", "channel 0", "channel 1")
+    ours = "\n".join(line for line in state.splitlines() if line.startswith(words))
+    return f"modem: {ctx.modem.status()}\n{ctx.modem.counters()}\n{ours}"
+
+
 def fresh(ctx: Context) -> None:
-    """Driver and modem anew, after a failure."""
+    """Driver and modem anew, after a failure. First of all the BAM gets power: otherwise the driver
+    could not give its DMA channels back."""
+    ctx.modem.call("restart", delay_ms=0)
+    with contextlib.suppress(FailedError):
+        ctx.modem.call("wait", event="connected", timeout_ms=5000)
     ctx.unload(40)
     ctx.fresh_modem()
     ctx.bring_up()

@@ -10,14 +10,14 @@ import time
 from harness import paths
 from harness.context import Context
 from harness.errors import FailedError, check
-from harness.hostile import EXCUSED, Total, bring_up, fresh, play, read_corpus
+from harness.hostile import EXCUSED, Total, bring_up, describe, fresh, play, read_corpus
 from harness.scenario import scenario
 
 # Sequences between two looks whether all is well.
 BATCH = 250
 # Longest time for traffic after a sequence before the next begins, in milliseconds. Less than the
 # way back takes at times: then the next sequence meets a driver that is not done with this one.
-SETTLE_MS = 60
+SETTLE_MS = 50
 # How often each sequence of the corpus is played.
 REPEAT = 5
 
@@ -42,6 +42,7 @@ def _culprit(ctx: Context, first: int, count: int) -> str:
                 _play_range(ctx, Total(), start, size)
             except FailedError as error:
                 ctx.note(f"sequences {start} to {start + size - 1} alone: {error}")
+                ctx.note(describe(ctx))
                 first, count = start, size
                 break
         else:
@@ -70,6 +71,7 @@ def hostile_lines(ctx: Context) -> None:
             _play_range(ctx, total, first, count)
         except FailedError as error:
             ctx.note(f"FAILED in sequences {first} to {first + count - 1}: {error}")
+            ctx.note(describe(ctx))
             raise FailedError(f"{error}\n{_culprit(ctx, first, count)}") from error
         seconds = time.monotonic() - began
         ctx.progress(f"{first + count}/{ctx.sizes.lines} sequences, {seconds:.0f} s")

@@ -126,8 +126,8 @@ pub struct Modem {
     boot: boot::Plan,
     lines: lines::Lines,
     seen: lines::Seen,
-    /// Linux has acked since the power line fell.
-    fall_acked: bool,
+    /// Acks that Linux may still have to give for changes of the power line.
+    acks_due: u32,
     scratch: u32,
     complaints: u32,
     now: Duration,
@@ -174,7 +174,7 @@ impl Modem {
             record: Vec::new(),
             lines: lines::Lines::default(),
             seen: lines::Seen::default(),
-            fall_acked: false,
+            acks_due: 0,
             scratch: 0,
             complaints: 0,
             now: Duration::ZERO,

@@ -27,6 +27,8 @@ use crate::power::Phase;
 
 /// Frames of Linux that show that the link works again.
 const FRAMES: u64 = 2;
+/// How long firmware takes from an assert until it is back. In truth seconds.
+const BOOT: Duration = Duration::from_millis(300);
 /// Most things done at once: the guest's register accesses wait for the lock.
 const AT_ONCE: u32 = 5000;
 
@@ -234,7 +236,7 @@ impl Lines {
         let unacked = std::mem::take(&mut modem.seen.unacked);
         if unacked && self.plan.asserts && modem.power.phase() == Phase::Rising {
             self.report.asserted += 1;
-            modem.restart(false, Some(Duration::ZERO));
+            modem.restart(false, Some(BOOT));
             modem.set_idle(Some(ms(self.plan.idle_ms)));
         }
     }

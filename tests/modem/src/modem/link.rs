@@ -55,6 +55,7 @@ impl Modem {
                 self.events.push(if on { "bam-on" } else { "bam-off" });
             }
             Action::Connected => {
+                self.acks_due = 0;
                 self.events.push("connected");
                 self.flush();
             }
@@ -107,8 +108,8 @@ impl Modem {
 
     /// Writes the modem's bits without a word. Says whether they have changed.
     pub(super) fn write_bits(&mut self, bits: Bits) -> bool {
-        if self.smsm.modem(&self.smem).power && !bits.power {
-            self.fall_acked = false;
+        if self.smsm.modem(&self.smem).power != bits.power {
+            self.acks_due = self.acks_due.saturating_add(1);
         }
         self.smsm.set_modem(&self.smem, bits)
     }

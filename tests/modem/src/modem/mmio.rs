@@ -125,7 +125,7 @@ impl Modem {
         let (new, old) = (self.smsm.apps(&self.smem), self.power.apps());
         if new.ack != old.ack {
             self.counters.acks_seen += 1;
-            self.fall_acked = true;
+            self.acks_due = self.acks_due.saturating_sub(1);
             self.seen.see(Moment::Ack);
         }
         match (old.power, new.power) {
@@ -139,10 +139,11 @@ impl Modem {
     fn note_unpowered(&mut self, what: &str, offset: u64) {
         if !self.bam.powered() {
             let line_high = self.smsm.modem(&self.smem).power;
-            self.counters.unpowered_unaware += u64::from(line_high || !self.fall_acked);
+            let unaware = line_high || self.acks_due > 0;
+            self.counters.unpowered_unaware += u64::from(unaware);
             let phase = self.power.phase();
             self.complain(&format_args!(
-                "{what} of BAM register {offset:#x} without power (phase {phase:?})"
+                "{what} of BAM register {offset:#x} without power (phase {phase:?}, unaware: {unaware})"
             ));
         }
     }

@@ -23,7 +23,7 @@ use crate::hostile::{
 /// Most steps of a free mixture.
 const STEPS: u32 = 7;
 /// Longest wait for a moment, in microseconds.
-const PATIENCE_US: u32 = 40_000;
+const PATIENCE_US: u32 = 20_000;
 /// Of so many sequences one is slow: long enough for Linux' own time-outs.
 const SLOW_ONE_IN: u32 = 100;
 /// Longest wait in a slow one, in microseconds. Linux waits for 2 s.
