@@ -8,8 +8,13 @@
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
 #include <linux/err.h>
+#include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_irq.h>
 #include <linux/pm_runtime.h>
+#include <linux/pm_wakeirq.h>
+#include <linux/pm_wakeup.h>
 #include <linux/remoteproc/qcom_rproc.h>
 
 #include "helpers_dev.h"
@@ -74,6 +79,69 @@ void bam_dmux_helper_pm_runtime_disable_autosuspend(struct device *dev)
 	 */
 	__pm_runtime_disable(dev, false);
 	pm_runtime_dont_use_autosuspend(dev);
+}
+
+/* --- Wake-up from system sleep --- */
+
+int bam_dmux_helper_of_parent_irq(const struct device *dev, const char *name)
+{
+	struct of_phandle_args args;
+	int index, irq;
+
+	index = of_property_match_string(dev->of_node, "interrupt-names", name);
+	if (index < 0)
+		return index;
+
+	irq = of_irq_parse_one(dev->of_node, index, &args);
+	if (irq)
+		return irq;
+
+	irq = of_irq_get(args.np, 0);
+	of_node_put(args.np);
+
+	return irq ? irq : -ENXIO;
+}
+
+int bam_dmux_helper_device_init_wakeup(struct device *dev, bool enable)
+{
+	return device_init_wakeup(dev, enable);
+}
+
+bool bam_dmux_helper_device_may_wakeup(struct device *dev)
+{
+	return device_may_wakeup(dev);
+}
+
+int bam_dmux_helper_dev_pm_set_wake_irq(struct device *dev, int irq)
+{
+	return dev_pm_set_wake_irq(dev, irq);
+}
+
+void bam_dmux_helper_dev_pm_clear_wake_irq(struct device *dev)
+{
+	dev_pm_clear_wake_irq(dev);
+}
+
+int bam_dmux_helper_irq_can_wake(unsigned int irq)
+{
+	int ret;
+
+	/* There is no way to ask but to do it. */
+	ret = enable_irq_wake(irq);
+	if (ret)
+		return ret;
+
+	return disable_irq_wake(irq);
+}
+
+void bam_dmux_helper_pm_stay_awake(struct device *dev)
+{
+	pm_stay_awake(dev);
+}
+
+void bam_dmux_helper_pm_wakeup_event(struct device *dev, unsigned int ms, bool hard)
+{
+	pm_wakeup_dev_event(dev, ms, hard);
 }
 
 /* --- Completion --- */

@@ -31,6 +31,23 @@ void bam_dmux_helper_pm_runtime_enable_autosuspend(struct device *dev, int delay
 /* Cancels a pending request and waits for callbacks that run. */
 void bam_dmux_helper_pm_runtime_disable_autosuspend(struct device *dev);
 
+/* --- Wake-up from system sleep --- */
+
+/*
+ * Interrupt by which the controller of one of dev's interrupts is told itself. The name is that in
+ * dev's node. A negative errno if it has none, or none in the devicetree.
+ */
+int bam_dmux_helper_of_parent_irq(const struct device *dev, const char *name);
+int bam_dmux_helper_device_init_wakeup(struct device *dev, bool enable);
+bool bam_dmux_helper_device_may_wakeup(struct device *dev);
+/* The interrupt wakes the system whenever user space lets dev do so. */
+int bam_dmux_helper_dev_pm_set_wake_irq(struct device *dev, int irq);
+void bam_dmux_helper_dev_pm_clear_wake_irq(struct device *dev);
+/* Whether an interrupt's controller lets it wake the system. */
+int bam_dmux_helper_irq_can_wake(unsigned int irq);
+void bam_dmux_helper_pm_stay_awake(struct device *dev);
+void bam_dmux_helper_pm_wakeup_event(struct device *dev, unsigned int ms, bool hard);
+
 /* --- Completion --- */
 
 void bam_dmux_helper_reinit_completion(struct completion *c);

@@ -12,8 +12,9 @@
 //! | [`netdev`] | `struct net_device`, its transmit queue and statistics |
 //! | [`napi`] | NAPI on a dummy network device, GRO |
 //! | [`sync`] | spin locks that also exclude softirqs, expedited RCU |
-//! | [`platform`] | `struct platform_driver` with runtime PM callbacks |
+//! | [`platform`] | `struct platform_driver` with power management |
 //! | [`runtime_pm`] | users of a device's runtime PM |
+//! | [`wakeup`] | devices that wake the system from sleep |
 //! | [`dma`] | streaming mappings of socket buffers |
 //! | [`dmaengine`] | `struct dma_chan` as a queue of mapped buffers |
 //! | [`smem_state`] | our own state bits in shared memory |
@@ -44,4 +45,5 @@ pub(crate) mod smem_state;
 pub(crate) mod smsm;
 pub(crate) mod ssr;
 pub(crate) mod sync;
+pub(crate) mod wakeup;
 pub(crate) mod work;

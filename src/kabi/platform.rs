@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Platform drivers with runtime power management.
+//! Platform drivers with power management.
 //!
 //! `kernel::platform` registers a driver without `dev_pm_ops`. This is an adapter of its own for
-//! the same bus and the same device type, with the runtime PM callbacks and a place in the order of
-//! events where they may start:
+//! the same bus and the same device type, with the callbacks of runtime PM and of system sleep, and a
+//! place in the order of events where they may start:
 //!
 //! ```text
 //! probe()              private data is made; nothing can call back into the driver yet
@@ -12,6 +12,8 @@
 //!   runtime PM enabled: runtime_resume(), runtime_suspend() may run from here on
 //! start()              the driver registers what calls back (interrupts, network devices, ...)
 //!   ... device is bound ...
+//!     suspend()          the system goes to sleep; user space stands still
+//!     resume()           the system has woken up, or did not sleep after all
 //! unbind()             the driver stops all of that; runtime PM callbacks may still come
 //!   runtime PM disabled: none runs any more
 //!   private data is dropped
@@ -21,7 +23,9 @@
 //! path of its own.
 //!
 //! Limitations:
-//! - No callbacks for system sleep, no `shutdown()`.
+//! - System sleep is suspend, to RAM or to idle. There are no callbacks for hibernation: a driver is not
+//!   told that it runs on a machine that was switched off in between.
+//! - No `shutdown()`, no callbacks of the late and "noirq" phases.
 //! - Devices are matched by devicetree or by name.
 //!
 //! C header: [`include/linux/platform_device.h`](srctree/include/linux/platform_device.h)
@@ -62,7 +66,7 @@ pub(super) fn device_as_raw<Ctx: device::DeviceContext>(
     core::ptr::from_ref(dev).cast_mut().cast()
 }
 
-/// A platform driver with runtime power management. See the [module](self) for the order of calls.
+/// A platform driver with power management. See the [module](self) for the order of calls.
 ///
 /// `probe()`, `start()` and `unbind()` run in process context with the device lock held and may
 /// sleep. So may the runtime PM callbacks, which run in process context, never two of them at a time
@@ -114,6 +118,25 @@ pub trait Driver: 'static {
     /// `EBUSY` and `EAGAIN`: not now, the device stays active. With any other error runtime PM is
     /// stuck until the driver is bound anew.
     fn runtime_suspend(data: Pin<&Self::Data>) -> Result;
+
+    /// Prepares the device for a sleep of the system, whatever its runtime PM status is.
+    ///
+    /// Process context with the device lock held, may sleep. User space is frozen; kernel threads, works
+    /// and interrupts are not yet. Devices that this one uses, as far as the kernel knows of it, still
+    /// work. Runtime PM does not suspend the device before `resume()` has returned, and neither
+    /// suspends nor resumes it from some time after this call until some time before that.
+    ///
+    /// # Errors
+    ///
+    /// Any: the system stays awake. `resume()` is not called, so that everything has to be as before.
+    fn suspend(data: Pin<&Self::Data>) -> Result;
+
+    /// The system is awake again, after a successful [`suspend()`](Self::suspend): it has slept, or
+    /// another device refused to.
+    ///
+    /// Process context with the device lock held, may sleep. User space is still frozen. Interrupts
+    /// came before this.
+    fn resume(data: Pin<&Self::Data>);
 
     /// Turns the hardware on for somebody.
     ///
@@ -184,6 +207,8 @@ impl<T: Driver> Adapter<T> {
     const PM_OPS: bindings::dev_pm_ops = bindings::dev_pm_ops {
         runtime_suspend: Some(Self::runtime_suspend_callback),
         runtime_resume: Some(Self::runtime_resume_callback),
+        suspend: Some(Self::suspend_callback),
+        resume: Some(Self::resume_callback),
         ..pin_init::zeroed()
     };
 
@@ -257,6 +282,21 @@ impl<T: Driver> Adapter<T> {
         from_result(|| T::runtime_resume(data).map(|()| 0))
     }
 
+    extern "C" fn suspend_callback(dev: *mut bindings::device) -> c_int {
+        // SAFETY: The PM core calls this with a valid device and its device lock held, through the bus,
+        // which looks whether a driver is bound. Binding and unbinding take that lock too, so that this
+        // is after `probe_callback()` has succeeded, and before `remove_callback()`.
+        let data = unsafe { Self::data(dev) };
+        from_result(|| T::suspend(data).map(|()| 0))
+    }
+
+    extern "C" fn resume_callback(dev: *mut bindings::device) -> c_int {
+        // SAFETY: As in `suspend_callback()`.
+        let data = unsafe { Self::data(dev) };
+        T::resume(data);
+        0
+    }
+
     /// Returns the driver's data of a device.
     ///
     /// # Safety
@@ -271,7 +311,7 @@ impl<T: Driver> Adapter<T> {
     }
 }
 
-/// Declares a module that is one platform driver with runtime power management.
+/// Declares a module that is one platform driver with power management.
 ///
 /// Takes what `kernel::module_platform_driver!` takes; `type` is a [`Driver`] of this module.
 macro_rules! module_platform_driver {

@@ -16,12 +16,16 @@
 //! ```
 //!
 //! Limitations:
-//! - The lines cannot wake the system up from sleep.
+//! - A line alone cannot wake the system from sleep: the controller has no such notion (Linux 7.3).
+//!   [`Line::parent_irq()`] can, but it stands for all lines of that processor to which somebody listens.
 //!
 //! C headers: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h); the controller is
 //! [`drivers/soc/qcom/smsm.c`](srctree/drivers/soc/qcom/smsm.c)
 
-use super::bindings;
+use super::{
+    bindings,
+    platform::device_as_raw, //
+};
 
 use core::marker::PhantomPinned;
 
@@ -50,6 +54,23 @@ impl Line {
     pub fn get(pdev: &platform::Device<Bound>, name: &CStr) -> Result<Self> {
         let irq = pdev.irq_by_name(name)?.irq();
         Ok(Self { irq })
+    }
+
+    /// Looks up the interrupt by which the controller of the line `name` is told of changes: one for
+    /// all lines of the other processor. It belongs to the controller, which keeps it for as long as a
+    /// device that depends on it is bound.
+    ///
+    /// Process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO`, `EINVAL` and others: the controller has no interrupt of its own in the devicetree.
+    pub fn parent_irq(pdev: &platform::Device<Bound>, name: &CStr) -> Result<u32> {
+        let dev = device_as_raw(pdev.as_ref());
+        // SAFETY: `dev` is a valid device, `name` a string.
+        let irq = unsafe { bindings::bam_dmux_helper_of_parent_irq(dev, name.as_char_ptr()) };
+        to_result(irq)?;
+        u32::try_from(irq).map_err(|_| ENXIO)
     }
 
     /// Reads the level that the other processor drives now.

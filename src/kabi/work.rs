@@ -254,12 +254,22 @@ impl<T: WorkItem<ID>, const ID: u64> Work<T, ID> {
         taken
     }
 
-    /// As [`cancel_sync()`](Self::cancel_sync), and nobody can queue the item any more.
+    /// As [`cancel_sync()`](Self::cancel_sync), and nobody can queue the item any more, until
+    /// [`enable()`](Self::enable) was called as often as this.
     pub fn disable_sync(&self) -> bool {
         // SAFETY: By the type invariant, the item is initialized.
         let taken = unsafe { bindings::disable_delayed_work_sync(self.inner.get()) };
         self.drop_reference(taken);
         taken
+    }
+
+    /// Undoes one [`disable_sync()`](Self::disable_sync). What was queued before, or asked for since,
+    /// stays forgotten.
+    ///
+    /// Any context.
+    pub fn enable(&self) {
+        // SAFETY: By the type invariant, the item is initialized.
+        unsafe { bindings::enable_delayed_work(self.inner.get()) };
     }
 
     /// Drops the reference that belonged to the queue, if the item was `taken` out of it.

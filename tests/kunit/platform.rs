@@ -27,8 +27,9 @@ mod cases {
 
     /// What happened so far, one decimal digit per event, the oldest first.
     static EVENTS: Atomic<u64> = Atomic::new(0);
-    /// Whether `start()` and `runtime_resume()` fail.
+    /// Whether `start()`, `runtime_resume()` and `suspend()` fail.
     static START_FAILS: Atomic<bool> = Atomic::new(false);
+    static SLEEP_FAILS: Atomic<bool> = Atomic::new(false);
     static RESUME_FAILS: Atomic<bool> = Atomic::new(false);
 
     const PROBE: u64 = 1;
@@ -37,6 +38,8 @@ mod cases {
     const SUSPEND: u64 = 4;
     const UNBIND: u64 = 5;
     const DROP: u64 = 6;
+    const SLEEP: u64 = 7;
+    const WAKE: u64 = 8;
 
     /// The events of a test do not overlap: the PM core runs one callback at a time, and the tests
     /// wait for each.
@@ -79,6 +82,18 @@ mod cases {
             note(UNBIND);
         }
 
+        fn suspend(_data: Pin<&Data>) -> Result {
+            note(SLEEP);
+            if SLEEP_FAILS.load(Relaxed) {
+                return Err(EBUSY);
+            }
+            Ok(())
+        }
+
+        fn resume(_data: Pin<&Data>) {
+            note(WAKE);
+        }
+
         fn runtime_suspend(_data: Pin<&Data>) -> Result {
             note(SUSPEND);
             Ok(())
@@ -101,6 +116,7 @@ mod cases {
             EVENTS.store(0, Relaxed);
             START_FAILS.store(false, Relaxed);
             RESUME_FAILS.store(false, Relaxed);
+            SLEEP_FAILS.store(false, Relaxed);
             let info = bindings::platform_device_info {
                 name: name.as_char_ptr(),
                 id: -1,
@@ -116,6 +132,35 @@ mod cases {
             let dev = unsafe { &raw mut (*self.0).dev };
             // SAFETY: As above.
             RuntimePm::new(unsafe { Device::from_raw(dev) })
+        }
+    }
+
+    impl TestDevice {
+        /// Calls a system sleep callback as the PM core does: through the bus. Nobody binds or unbinds
+        /// meanwhile.
+        fn sleep_callback(
+            &self,
+            which: fn(
+                &bindings::dev_pm_ops,
+            ) -> Option<unsafe extern "C" fn(*mut bindings::device) -> c_int>,
+        ) -> Result {
+            // SAFETY: The platform device is valid as long as `self`, and on the platform bus, which has
+            // PM operations for all of its devices.
+            let (dev, ops) = unsafe {
+                let dev = &raw mut (*self.0).dev;
+                (dev, &*(*(*dev).bus).pm)
+            };
+            let callback = which(ops).ok_or(ENOENT)?;
+            // SAFETY: `dev` is a valid device of the bus.
+            to_result(unsafe { callback(dev) })
+        }
+
+        fn suspend(&self) -> Result {
+            self.sleep_callback(|ops| ops.suspend)
+        }
+
+        fn resume(&self) -> Result {
+            self.sleep_callback(|ops| ops.resume)
         }
     }
 
@@ -217,6 +262,35 @@ mod cases {
         RESUME_FAILS.store(false, Relaxed);
         assert!(pm.resume_and_get().is_ok());
         assert!(EVENTS.load(Relaxed) == 1233);
+        Ok(())
+    }
+
+    /// System sleep reaches the driver while it is bound, whatever its runtime PM status, and leaves the
+    /// status alone. A refusal is passed on.
+    #[test]
+    fn system_sleep_reaches_a_bound_driver() -> Result {
+        const NAME: &CStr = c"bam-dmux-kunit-sleep";
+        let dev = TestDevice::new(NAME)?;
+        let pm = dev.pm();
+        // Without a driver there is nobody to tell.
+        dev.suspend()?;
+        dev.resume()?;
+        assert!(EVENTS.load(Relaxed) == 0);
+        let driver = register(NAME)?;
+        dev.suspend()?;
+        dev.resume()?;
+        assert!(EVENTS.load(Relaxed) == 1278);
+        assert!(pm.status() == Status::Suspended);
+        let usage = pm.resume_and_get()?;
+        SLEEP_FAILS.store(true, Relaxed);
+        assert!(dev.suspend() == Err(EBUSY));
+        assert!(EVENTS.load(Relaxed) == 127_837);
+        assert!(usage.is_active());
+        drop(usage);
+        drop(driver);
+        let events = EVENTS.load(Relaxed);
+        dev.suspend()?;
+        assert!(EVENTS.load(Relaxed) == events);
         Ok(())
     }
 

@@ -208,6 +208,24 @@ mod cases {
         Ok(())
     }
 
+    /// Enabled as often as disabled, an item can be queued again; what it was asked before is forgotten.
+    #[test]
+    fn enabled_item_can_be_queued_again() -> Result {
+        let object = Object::new()?;
+        object.once.disable_sync();
+        object.once.disable_sync();
+        object.once.enable();
+        assert!(!Work::<Object, ONCE>::enqueue(&object));
+        object.once.enable();
+        assert!(!object.ran.wait_timeout(50));
+        assert!(Work::<Object, ONCE>::enqueue(&object));
+        assert!(object.ran.wait_timeout(1000));
+        assert!(object.runs() == 1);
+        object.once.cancel_sync();
+        assert!(is_last(object));
+        Ok(())
+    }
+
     /// The last reference may be the queue's: the object lives until the run, and ends with it.
     #[test]
     fn queue_may_hold_the_last_reference() -> Result {
