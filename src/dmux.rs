@@ -45,6 +45,7 @@ use super::{
             RuntimePm, //
         },
         smsm::LineHandler,
+        wakeup::WakeupSource,
         work::Work, //
     },
     link::Link,
@@ -56,6 +57,7 @@ use super::{
 };
 
 mod pipes;
+mod sleep;
 mod works;
 
 use works::{
@@ -73,6 +75,7 @@ use works::{
 pub(crate) struct Dmux {
     dev: ARef<Device>,
     pub(crate) pm: RuntimePm,
+    pub(crate) wakeup: WakeupSource,
     pub(crate) counters: Counters,
     pub(crate) health: Arc<Health>,
     #[pin]
@@ -120,6 +123,7 @@ impl Dmux {
             try_pin_init!(Self {
                 dev: dev.into(),
                 pm: RuntimePm::new(dev),
+                wakeup: WakeupSource::new(dev),
                 counters: Counters::new(),
                 health,
                 log <- RateLimit::new(),
@@ -232,11 +236,13 @@ impl Dmux {
     ///
     /// # Errors
     ///
-    /// As [`Link::wake`]; what waited is dropped and counted.
+    /// As [`Link::wake`]; what waited is dropped and counted, unless the system is about to sleep.
     fn wake(self: &Arc<Self>) -> Result {
-        self.link
-            .wake(self)
-            .inspect_err(|_| self.tx.drop_waiting(self))
+        self.link.wake(self).inspect_err(|&e| {
+            if e != EAGAIN {
+                self.tx.drop_waiting(self);
+            }
+        })
     }
 
     /// Has the rings polled. Any context.

@@ -27,8 +27,12 @@ use super::{
     },
     kabi::{
         platform as kabi_platform,
-        smsm::Listener,
-        ssr::Notifier, //
+        smsm::{
+            Line,
+            Listener, //
+        },
+        ssr::Notifier,
+        wakeup, //
     },
     link::Link,
     protocol::handshake::AUTOSUSPEND_MS,
@@ -42,6 +46,7 @@ pub(crate) struct BamDmux;
 
 /// What can call in from outside, dropped in this order.
 struct Callers {
+    _wakeup: Option<wakeup::Registration>,
     _restarts: Option<Pin<KBox<Notifier<RestartWatch>>>>,
     _power: Pin<KBox<Listener<PowerLine>>>,
     _ack: Pin<KBox<Listener<AckLine>>>,
@@ -87,6 +92,7 @@ impl kabi_platform::Driver for BamDmux {
         // are looked at below.
         let link = &dmux.link;
         *data.callers.lock() = Some(Callers {
+            _wakeup: wakeup(pdev),
             _power: Listener::new(
                 &link.power_line,
                 c"bam-dmux-pc",
@@ -114,6 +120,14 @@ impl kabi_platform::Driver for BamDmux {
         data.dmux.finish();
     }
 
+    fn suspend(data: Pin<&Self::Data>) -> Result {
+        data.dmux.suspend()
+    }
+
+    fn resume(data: Pin<&Self::Data>) {
+        data.dmux.resume();
+    }
+
     fn runtime_suspend(data: Pin<&Self::Data>) -> Result {
         data.dmux.link.release(&data.dmux)
     }
@@ -121,4 +135,15 @@ impl kabi_platform::Driver for BamDmux {
     fn runtime_resume(data: Pin<&Self::Data>) -> Result {
         data.dmux.vote_for_pm()
     }
+}
+
+/// Lets the modem wake the system, by the interrupt behind its power line.
+///
+/// On by default, unlike a network card's: firmware that raises its power line and is not acknowledged
+/// crashes. Where it cannot be done, or user space forbids it, the system sleeps all the same.
+fn wakeup(pdev: &platform::Device<Bound>) -> Option<wakeup::Registration> {
+    Line::parent_irq(pdev, c"pc")
+        .and_then(|irq| wakeup::Registration::new(pdev.as_ref(), irq))
+        .inspect_err(|e| dev_info!(pdev, "the modem can't wake the system from sleep ({e:?})\n"))
+        .ok()
 }

@@ -145,6 +145,17 @@ impl Health {
         drop(reporter);
     }
 
+    /// Nobody is told of anything until [`Health::go_on`], since the system is to sleep. Process context.
+    pub(crate) fn rest(&self) {
+        self.work.disable_sync();
+    }
+
+    /// Undoes [`Health::rest`], and tells what has happened since.
+    pub(crate) fn go_on(self: &Arc<Self>) {
+        self.work.enable();
+        Work::<Self>::enqueue(self);
+    }
+
     /// Something went wrong; `detail` says more about it in a few words. Any context but hard
     /// interrupts.
     pub(crate) fn fault(self: &Arc<Self>, fault: Fault, detail: &'static CStr) {

@@ -2,7 +2,7 @@
 
 //! The link to the modem: when may the BAM be touched, and who asked for it.
 //!
-//! This module carries out what [`Handshake`] decides. Three things meet here:
+//! This module carries out what [`Handshake`] decides. Four things meet here:
 //!
 //! - The *modem* raises its power line when the BAM has power and lowers it before it takes the
 //!   power away. [`Link::follow_power`] brings the rings in step with the line and acknowledges
@@ -11,6 +11,8 @@
 //!   [`Link::release`] takes the vote back.
 //! - The modem *dies*. [`Link::stopped`] hears of it, [`Link::watch`] finds it out, and
 //!   [`Link::probe`] asks whether it is back (`link/watch.rs`).
+//! - The *system sleeps*. [`Link::fall_asleep`] lets go of the modem, [`Link::wake_up`] looks at
+//!   everything afresh (`link/sleep.rs`).
 //!
 //! All decisions are made on levels read from shared memory at the time of the decision. The
 //! interrupts only say "look again", and every wait looks again by itself every
@@ -83,6 +85,7 @@ use super::{
 
 mod lines;
 mod report;
+mod sleep;
 mod transition;
 mod wake;
 mod watch;
@@ -133,6 +136,12 @@ pub(crate) struct Link {
     epoch: Instant<Monotonic>,
     /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
     live: Atomic<bool>,
+    /// The system is about to sleep: nobody votes, and no frame moves. Set under `state`.
+    resting: Atomic<bool>,
+    /// The system sleeps, or will at any moment: the power line is not followed. Set under `transition`.
+    asleep: Atomic<bool>,
+    /// The system is kept awake, since the modem has raised the power line for itself.
+    awake: Atomic<bool>,
 }
 
 impl Link {
@@ -183,6 +192,9 @@ impl Link {
             probe_ms: Atomic::new(0),
             epoch: Instant::now(),
             live: Atomic::new(false),
+            resting: Atomic::new(false),
+            asleep: Atomic::new(false),
+            awake: Atomic::new(false),
         }? Error))
     }
 
@@ -257,9 +269,9 @@ impl Link {
 
     /// Opens the transmit ring if the modem has seen our vote and the pipes are connected.
     fn open_if_up(&self, dmux: &Arc<Dmux>) -> bool {
-        // Under `state`, so that no release() comes between.
+        // Under `state`, so that no release() and no rest() comes between.
         let state = self.state.lock();
-        let up = state.wake_step() == WakeStep::Up;
+        let up = state.wake_step() == WakeStep::Up && !self.is_resting();
         if up {
             dmux.tx.open(dmux);
         }

@@ -113,4 +113,6 @@ counters! {
     modem_losses,
     /// Times the modem took no frame for too long.
     tx_stalls,
+    /// Times the system was kept from sleeping.
+    sleeps_refused,
 }

@@ -333,6 +333,18 @@ impl Tx {
         }
     }
 
+    /// Waits until the modem has taken what it was given, at most [`DRAIN_MS`]. Returns whether it has.
+    /// The ring is closed. Process context.
+    pub(crate) fn drain_pipe(&self) -> bool {
+        for _ in 0..DRAIN_MS / DRAIN_STEP_MS {
+            if !self.progress().0 {
+                return true;
+            }
+            fsleep(Delta::from_millis(DRAIN_STEP_MS));
+        }
+        false
+    }
+
     /// Drops everything. No pipe is connected, nothing calls in any more.
     pub(crate) fn purge(&self, dmux: &Arc<Dmux>) {
         self.close();

@@ -120,6 +120,19 @@ impl Dmux {
     }
 }
 
+impl Dmux {
+    /// Undoes one [`Dmux::disable_works`]. What works were asked to do before and since is forgotten.
+    pub(super) fn enable_works(&self) {
+        self.ports_work.enable();
+        self.wake_work.enable();
+        self.refill_work.enable();
+        self.connect_work.enable();
+        self.watch_work.enable();
+        self.probe_work.enable();
+        self.grace_work.enable();
+    }
+}
+
 impl WorkItem<WORK_PORTS> for Dmux {
     fn run(this: Arc<Self>) {
         this.ports.follow_channels(&this);

@@ -43,6 +43,10 @@ impl Link {
         first: fn(&mut Handshake, bool) -> Option<Transition>,
     ) -> bool {
         let _one_at_a_time = self.transition.lock();
+        if self.asleep.load(Relaxed) {
+            self.stir(dmux);
+            return false;
+        }
         // An ack that came before the fall puts it in order.
         self.look_at_ack(dmux);
 
@@ -79,10 +83,12 @@ impl Link {
                 dmux.disconnect();
                 let ack = self.state.lock().disconnected();
                 self.acknowledge(dmux, ack);
+                self.may_sleep(dmux);
                 true
             }
             Transition::Abandon => {
                 self.abandon(dmux);
+                self.may_sleep(dmux);
                 true
             }
         }
@@ -104,7 +110,11 @@ impl Link {
             return false;
         }
         self.lost.store(held, Relaxed);
-        let ack = self.state.lock().connected();
+        let ack = {
+            let mut state = self.state.lock();
+            self.keep_awake(dmux, &state);
+            state.connected()
+        };
         self.acknowledge(dmux, ack);
         dmux.health.works();
         true

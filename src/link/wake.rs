@@ -53,8 +53,12 @@ impl Link {
     /// - `ETIMEDOUT` when the modem did not react, at once if it did not a moment ago either
     ///   ([`LEAVE_ALONE_MS`]). The vote is taken back, so that the next call starts anew.
     /// - `ENODEV` when the firmware is stopped, or the device is being unbound.
+    /// - `EAGAIN` when the system is about to sleep: not now.
     pub(crate) fn wake(&self, dmux: &Arc<Dmux>) -> Result {
         let _one_at_a_time = self.wake.lock();
+        if self.is_resting() {
+            return Err(EAGAIN);
+        }
         if self.live.load(Relaxed) && self.open_if_up(dmux) {
             return Ok(());
         }
@@ -64,8 +68,12 @@ impl Link {
         }
         dmux.counters.wakes.inc();
 
-        self.wait_until_up(dmux)
-            .or_else(|e| self.not_answered(dmux, e))?;
+        let result = self.wait_until_up(dmux);
+        if result.is_err() && self.is_resting() {
+            // The vote is about to be taken back.
+            return Err(EAGAIN);
+        }
+        result.or_else(|e| self.not_answered(dmux, e))?;
         dmux.health.works();
         Ok(())
     }
@@ -103,7 +111,7 @@ impl Link {
         let mut step = WakeStep::Vote;
         let mut since = Instant::<Monotonic>::now();
 
-        while self.live.load(Relaxed) {
+        while self.goes_on() {
             // Re-armed before the look: a change after the look completes it.
             self.progress.reinit();
             self.follow_power(dmux);

@@ -133,7 +133,7 @@ impl Link {
             // A waker waits for it too.
             return;
         };
-        if self.await_unvote(dmux) {
+        if self.await_unvote(dmux) || self.is_resting() {
             return;
         }
         self.state.lock().ack_lost();
@@ -152,6 +152,22 @@ impl Link {
 
     /// Waits until something is so, at most `ms`; follows the lines meanwhile.
     fn wait(&self, dmux: &Arc<Dmux>, ms: u32, is_so: impl Fn(&Self) -> bool) -> bool {
+        self.wait_while(dmux, ms, Self::goes_on, is_so)
+    }
+
+    /// Whether who waits for the modem may go on doing so: neither driver nor system is to stop.
+    pub(super) fn goes_on(&self) -> bool {
+        self.live.load(Relaxed) && !self.is_resting()
+    }
+
+    /// As [`Link::wait`], as long as it `goes_on`.
+    pub(super) fn wait_while(
+        &self,
+        dmux: &Arc<Dmux>,
+        ms: u32,
+        goes_on: impl Fn(&Self) -> bool,
+        is_so: impl Fn(&Self) -> bool,
+    ) -> bool {
         let since = Instant::<Monotonic>::now();
         loop {
             self.progress.reinit();
@@ -160,7 +176,7 @@ impl Link {
                 return true;
             }
             let left = i64::from(ms) - since.elapsed().as_millis();
-            if left <= 0 || !self.live.load(Relaxed) {
+            if left <= 0 || !goes_on(self) {
                 return false;
             }
             // CAST: `left` is at most `ms`.
@@ -188,6 +204,10 @@ impl Link {
             self.write_vote(dmux, &mut state, false);
         }
         if !self.await_unvote(dmux) {
+            if self.is_resting() {
+                // Who lets the system sleep waits for the ack himself.
+                return;
+            }
             self.state.lock().ack_lost();
             self.follow_power(dmux);
             return;
@@ -242,6 +262,17 @@ impl Link {
             dmux.probe_later(PROBE_MS);
         }
         found
+    }
+
+    /// The system is awake again: takes up what was to be found out before.
+    pub(crate) fn go_on(&self, dmux: &Arc<Dmux>) {
+        let lost = self.lost.load(Relaxed);
+        if lost {
+            dmux.grace_again(self.is_connected());
+        }
+        if lost && !self.is_connected() || self.ask_again.load(Relaxed) {
+            dmux.probe_later(PROBE_MS);
+        }
     }
 
     /// Has a modem that did not answer a wake-up asked once more, though nothing is to be sent. One that

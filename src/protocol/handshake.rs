@@ -238,6 +238,19 @@ impl Handshake {
         self.stray = false;
     }
 
+    /// The pipes were taken down though BAM has power: Linux will not look after them for a while.
+    ///
+    /// The fall of the power line, if it comes, is still to be acknowledged; if it does not come,
+    /// connecting is due at the next look.
+    pub fn taken_down_early(&mut self) {
+        if self.pipes == Pipes::Connected {
+            self.counters.disconnects = self.counters.disconnects.wrapping_add(1);
+        }
+        self.pipes = Pipes::Abandoned;
+        self.blinked = false;
+        self.stray = false;
+    }
+
     /// The pipes could not be connected. There is no ack for that; connecting stays due.
     pub fn connect_failed(&mut self) {
         self.counters.connect_failures = self.counters.connect_failures.wrapping_add(1);

@@ -390,4 +390,35 @@ mod cases {
         assert_eq!(link.loss(), None);
         assert!(!link.may_have_restarted());
     }
+
+    /// The system sleeps though the modem keeps the power: its fall is acknowledged afterwards, without a
+    /// register being touched for pipes that are not there.
+    #[test]
+    fn power_falls_while_nobody_looks() {
+        let mut link = up();
+        link.vote(false, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        link.taken_down_early();
+        assert!(!link.is_connected());
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        // The toggle after that of the rise.
+        assert!(!link.disconnected());
+        assert_eq!(link.power_level(false), None);
+        assert_eq!(link.counters.disconnects, 1);
+    }
+
+    /// The same, and the modem still keeps it when Linux looks again: the pipes are connected, and there
+    /// is nothing to acknowledge.
+    #[test]
+    fn power_stays_while_nobody_looks() {
+        let mut link = up();
+        let ack = link.own_bits().ack;
+        link.vote(false, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        link.taken_down_early();
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert_eq!(link.connected(), ack);
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        assert_ne!(link.disconnected(), ack);
+    }
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System sleep of one device: in which order its parts come to rest and go on.
+//!
+//! ```text
+//! suspend   no wake-up any more        frames that come from now on wait in the ring
+//!           works disabled             waits for those that run
+//!           frames in flight           the modem takes them, or the sleep is refused
+//!           vote taken back            `link/sleep.rs`
+//! resume    works enabled              what they were asked to do meanwhile is not lost:
+//!           power line followed        all that may be due is looked for
+//!           the rest
+//! ```
+//!
+//! Interfaces stay as they are. What the network stack wants to send while user space is frozen waits
+//! in the ring, and when that is full in the interface's queue.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    super::kabi::runtime_pm::Status,
+    Dmux, //
+};
+
+impl Dmux {
+    /// The system goes to sleep. Process context; bounded by one drain and `Link::fall_asleep`.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` when the modem has not taken the frames that it was given, or has something to say.
+    /// Everything goes on as before.
+    pub(crate) fn suspend(self: &Arc<Self>) -> Result {
+        self.link.rest(self);
+        self.disable_works();
+        self.health.rest();
+        let result = if self.tx.drain_pipe() {
+            self.link.fall_asleep(self)
+        } else {
+            Err(EBUSY)
+        };
+        result.inspect_err(|_| {
+            self.counters.sleeps_refused.inc();
+            self.resume();
+        })
+    }
+
+    /// The system is awake, or did not sleep. Process context.
+    pub(crate) fn resume(self: &Arc<Self>) {
+        self.enable_works();
+        self.health.go_on();
+        self.link.wake_up(self);
+        // Commands and frames that wait have the modem woken.
+        self.tx.announce(self);
+        self.ports_changed();
+        self.refill_later();
+        self.watch_later();
+        self.link.go_on(self);
+        // The PM core itself counts as one user until the system has resumed.
+        if self.pm.status() == Status::Active && self.pm.usage_count() > 1 {
+            self.wake_modem();
+        }
+    }
+
+    /// A modem that was lost has power: gives it its time to say which channels are open, or not,
+    /// once more.
+    pub(crate) fn grace_again(self: &Arc<Self>, has_power: bool) {
+        if has_power {
+            self.grace_later();
+        } else {
+            *self.grace_usage.lock() = None;
+        }
+    }
+}
