@@ -117,9 +117,15 @@ int board_lines_create(struct pci_dev *pdev)
 		vectors[line].domain = domain;
 		vectors[line].line = line;
 
-		/* The chained handlers want hard interrupt context. */
+		/*
+		 * The chained handlers want hard interrupt context. A vector is
+		 * no more than a wire to a line: which lines are heard while
+		 * the system sleeps is up to those who requested them, as with
+		 * the interrupt controller of a phone.
+		 */
 		ret = devm_request_irq(dev, pci_irq_vector(pdev, line),
-				       board_vector_fired, IRQF_NO_THREAD,
+				       board_vector_fired,
+				       IRQF_NO_THREAD | IRQF_NO_SUSPEND,
 				       board_line_names[line], &vectors[line]);
 		if (ret)
 			return dev_err_probe(dev, ret, "no interrupt for line %s\n",

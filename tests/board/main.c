@@ -138,11 +138,19 @@ static const struct pci_device_id board_ids[] = {
 };
 MODULE_DEVICE_TABLE(pci, board_ids);
 
+/*
+ * Without any, the PCI core would disable the function while the system sleeps:
+ * no interrupt, no DMA. On a phone there is no bus in between that could do so,
+ * and the modem goes on working.
+ */
+static const struct dev_pm_ops board_pm_ops = { };
+
 static struct pci_driver board_driver = {
 	.name = "bam-dmux-board",
 	.id_table = board_ids,
 	.probe = board_probe,
 	.remove = board_remove,
+	.driver.pm = &board_pm_ops,
 };
 
 static int __init board_init(void)
