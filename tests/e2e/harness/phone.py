@@ -98,6 +98,16 @@ class Phone:
         """Wait until the agent answers. Returns the seconds the boot took in guest time."""
         return self._link().event("ready", BOOT_TIMEOUT[self.kernel])["uptime"]
 
+    def reconnect(self) -> None:
+        """Connect to the agent anew, after the guest has slept; no request may be under way.
+
+        When it resumes, the guest's virtio console (Linux 7.3) asks whether somebody is
+        connected before it can hear the answer, and from then on believes that nobody is.
+        A new connection is news that it does hear.
+        """
+        self._link().close()
+        self._agent = JsonLines(self.directory / "agent.sock", "guest", self.alive)
+
     def _link(self) -> JsonLines:
         if self._agent is None:
             raise BrokenError("the phone is not running")
