@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Sleeps of the phone that come to nothing, and a phone that the modem may not wake."""
+
+import subprocess
+import time
+
+from harness import sleep
+from harness.context import IDLE_MS, Context, far_ip, guest_ip
+from harness.errors import check, check_equal
+from harness.scenario import scenario
+
+# CLOCK_BOOTTIME_ALARM of the kernel's interface: a timer that is to wake the system.
+ALARM_CLOCK = 9
+# Soon enough for the kernel to refuse a sleep.
+SOON_S = 1.5
+
+
+def votes_down(ctx: Context) -> int:
+    """How often the modem saw the driver let go of the link."""
+    return ctx.counter("votes_down")
+
+
+def refused_by_timer(ctx: Context) -> None:
+    """Another device, asked after ours, refuses: a timer is about to expire."""
+    script = (
+        f"import os,time;t=os.timerfd_create({ALARM_CLOCK});"
+        f"os.timerfd_settime(t,initial={SOON_S});time.sleep({SOON_S + 1})"
+    )
+    ctx.phone.run(f"python3 -S -c '{script}' >/dev/null 2>&1 & sleep 0.3")
+    before = votes_down(ctx)
+    slept = sleep.wait_awake(ctx, sleep.order(ctx))
+    check(slept.refused, "the phone slept though a timer was about to expire")
+    if ctx.ours:
+        check(votes_down(ctx) > before, "the driver was not asked before the device that refuses")
+
+
+@scenario("a sleep that goes only half-way leaves a link that works", cost=60)
+def sleep_aborted(ctx: Context) -> None:
+    """The kernel's own test levels, and a device that refuses; each with the link in use before."""
+    sleep.prepare(ctx)
+    ctx.phone.run("echo 1 >/sys/module/suspend/parameters/pm_test_delay")
+    for level in ("freezer", "devices", "platform"):
+        for asleep in (False, True):
+            if asleep:
+                ctx.wait_suspended()
+            ctx.phone.run(f"echo {level} >/sys/power/pm_test")
+            slept = sleep.wait_awake(ctx, sleep.order(ctx))
+            ctx.phone.run("echo none >/sys/power/pm_test")
+            check(not slept.refused, f"the test of {level} failed")
+            ctx.works()
+    refused_by_timer(ctx)
+    ctx.works()
+
+
+@scenario(
+    "a modem that uses the link keeps the phone awake, and nothing is lost", cost=40, mainline=False
+)
+def sleep_busy_modem(ctx: Context) -> None:
+    """Pings that the kernel answers all the time; then a modem that only holds the power."""
+    sleep.prepare(ctx)
+    seconds = int(5 * ctx.phone.slowness)
+    pings = ctx.phone.netns.popen(
+        ["ping", "-n", "-q", "-i", "0.05", "-c", str(20 * seconds), "-W", "15", guest_ip(0)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.5)
+    slept = sleep.wait_awake(ctx, sleep.order(ctx))
+    report = pings.communicate(timeout=seconds + 60)[0]
+    ctx.note(report)
+    check(" 0% packet loss" in report, f"pings got lost:\n{report}")
+    check(slept.refused, "the phone slept though the modem was busy")
+
+    ctx.modem.call("idle", ms=None)
+    ctx.echo()
+    check(sleep.wait_awake(ctx, sleep.order(ctx)).refused, "slept though the modem kept the power")
+    ctx.works()
+    ctx.modem.call("idle", ms=IDLE_MS)
+    ctx.wait_suspended()
+    check(not sleep.sleep(ctx).refused, "the phone did not sleep")
+    ctx.works()
+
+
+@scenario(
+    "frames that the modem does not take keep the phone awake, and go out in the end",
+    cost=30,
+    mainline=False,
+)
+def sleep_stuck_frames(ctx: Context) -> None:
+    """They are in the modem's hands: sleeping would lose them."""
+    sleep.prepare(ctx)
+    ctx.modem.call("hold_tx", on=True)
+    ctx.phone.call("load_start", name="h", host=far_ip(0), size=500, window=90, patience=600)
+    time.sleep(0.3)
+    slept = sleep.wait_awake(ctx, sleep.order(ctx))
+    ctx.modem.call("hold_tx", on=False)
+    time.sleep(1)
+    result = ctx.phone.call("load_stop", name="h")
+    ctx.note(f"held frames: {result}")
+    check(slept.refused, "the phone slept with frames in the modem's hands")
+    check_equal(result["received"], result["sent"], "datagrams that came back")
+    ctx.works()
+
+
+@scenario(
+    "a phone that the modem may not wake sleeps all the same, and looks afresh when it wakes",
+    cost=40,
+    mainline=False,
+    # That is what it costs.
+    allowed=("ap_ack_timeout",),
+)
+def sleep_wakeup_disabled(ctx: Context) -> None:
+    """The modem keeps the power and lets go unheard; then it has a packet, and nobody listens."""
+    sleep.prepare(ctx)
+    path = f"{ctx.device()['path']}/power/wakeup"
+    check_equal(ctx.phone.run(f"cat {path}").strip(), "enabled", "wake-up by default")
+    ctx.phone.run(f"echo disabled >{path}")
+    for lets_go in (False, True):
+        ctx.modem.call("idle", ms=None)
+        ctx.echo()
+        position = sleep.order(ctx, alarm=5)
+        sleep.wait_asleep(ctx, position)
+        check_equal(ctx.phase(), "on", "the modem keeps the power")
+        if lets_go:
+            ctx.modem.call("idle", ms=20)
+        slept = sleep.wait_awake(ctx, position)
+        check_equal(slept.wake_irq, "rtc-pl031", "interrupt that woke the phone")
+        ctx.modem.call("idle", ms=IDLE_MS)
+        ctx.works()
+    ctx.wait_suspended()
+    position = sleep.order(ctx, alarm=5)
+    sleep.wait_asleep(ctx, position)
+    ctx.modem.call("open", channels=[1])
+    slept = sleep.wait_awake(ctx, position)
+    check_equal(slept.wake_irq, "rtc-pl031", "interrupt that woke the phone")
+    ctx.wait_interfaces({0, 1})
+    ctx.works()
+    ctx.phone.run(f"echo enabled >{path}")
+    position = sleep.order(ctx)
+    sleep.wait_asleep(ctx, position)
+    ctx.far_ping(guest_ip(0), 15)
+    check_equal(sleep.wait_awake(ctx, position).wake_irq, "smsm", "interrupt that woke the phone")
