@@ -25,10 +25,10 @@ def problems() -> list[str]:
 
 def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
     """What runs on which driver and kernel."""
-    runs: dict[tuple[str, str], list[Scenario]] = {("ours", "debug"): scenarios}
+    runs: dict[tuple[str, str], list[Scenario]] = {}
     for item in scenarios:
         runs.setdefault(("mainline", item.mainline_kernel), []).append(item)
-    return runs
+    return {**runs, ("ours", "debug"): scenarios}
 
 
 def run(options: argparse.Namespace, results: Path) -> bool:
