@@ -2,6 +2,7 @@
 """The way up: order, queues, and channels that are closed or share the ring."""
 
 import json
+import threading
 import time
 
 from harness.context import Context
@@ -16,6 +17,10 @@ BATCHES = 20
 # of ours with and without the places it keeps free.
 FILLS = (29, 30, 31, 32, 55, 56, 57, 63, 64)
 CLOSED_FRAMES = 10
+# The processor that serves interrupts as long as nobody asks for another one, and more frames than
+# mainline's ring has places.
+INTERRUPTS = 0
+EARLY_FRAMES = 40
 
 
 @scenario(
@@ -154,3 +159,34 @@ def tx_timestamps(ctx: Context) -> None:
     ctx.note(f"time stamps: {result}")
     check_equal(result["without"], 0, "packets without a time stamp")
     check(0 <= result["longest"] < 5 * ctx.phone.slowness, f"time stamps make no sense: {result}")
+
+
+@scenario(
+    "an interface that is used the moment it is announced is not asked again and again to wait",
+    cost=20,
+    defects=(12,),
+    symptom=r"the queue got frames back \d+ times",
+)
+def early_full_ring(ctx: Context) -> None:
+    """With a ring that gets full, by a task that has precedence over the one that creates the
+    interface, on its processor."""
+    for channel in range(1, 6):
+        # The link has to be awake: a wake-up sleeps, and lets the other task go on.
+        ctx.echo(count=2)
+        ctx.modem.call("hold_tx", on=True)
+        bird = threading.Thread(
+            target=ctx.phone.call,
+            args=("early_bird",),
+            kwargs={"cpu": INTERRUPTS, "frames": EARLY_FRAMES, "timeout": 20},
+        )
+        bird.start()
+        time.sleep(0.2 * ctx.phone.slowness)
+        ctx.modem.call("open", channels=[channel])
+        bird.join()
+        back = requeued(ctx, channel)
+        ring_empty(ctx)
+        # What the stack had in its hands when the queue was stopped goes back once.
+        check(
+            back < EARLY_FRAMES / 10, f"channel {channel}: the queue got frames back {back} times"
+        )
+    ctx.works()
