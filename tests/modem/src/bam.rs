@@ -247,23 +247,20 @@ impl Bam {
         data: &[u8],
         counters: &mut Counters,
     ) -> Produced {
-        let Some(index) = self.usable(pipe, counters) else {
-            return Produced::NoDescriptor;
-        };
-        let before = self.pipes[index].position();
-        let Some(descriptor) = self.pipes[index].next(&mut self.regs, memory, counters) else {
+        let position = |bam: &Self| bam.pipes.get(usize::from(pipe)).map(Pipe::position);
+        let before = position(self);
+        let Some((address, size)) = self.lend(pipe, memory, counters) else {
             // A descriptor that could not be read took the transfer with it.
-            let lost = self.pipes[index].position() != before;
-            return if lost {
-                Produced::Lost
-            } else {
+            return if position(self) == before {
                 Produced::NoDescriptor
+            } else {
+                Produced::Lost
             };
         };
-        let len = data.len().min(usize::from(descriptor.size));
-        let written = memory.write(u64::from(descriptor.address), &data[..len]);
+        let len = data.len().min(usize::from(size));
+        let written = memory.write(u64::from(address), &data[..len]);
         // The end of a transfer is told, whether or not the guest asked.
-        self.pipes[index].done(&mut self.regs, true);
+        self.complete(pipe, true);
         if written.is_err() {
             counters.dma_outside_mapping += 1;
             Produced::Lost
@@ -272,6 +269,33 @@ impl Bam {
         } else {
             Produced::Done
         }
+    }
+
+    /// Bus address and size of the next buffer that the guest has queued on
+    /// `pipe`, if there is one. To be followed by [`Bam::complete`].
+    pub fn lend(
+        &mut self,
+        pipe: u8,
+        memory: &GuestMemory,
+        counters: &mut Counters,
+    ) -> Option<(u32, u16)> {
+        let index = self.usable(pipe, counters)?;
+        let descriptor = self.pipes[index].next(&mut self.regs, memory, counters)?;
+        Some((descriptor.address, descriptor.size))
+    }
+
+    /// The buffer of [`Bam::lend`] is done with; with `eot` that ends a
+    /// transfer.
+    pub fn complete(&mut self, pipe: u8, eot: bool) {
+        if let Some(pipe) = self.pipes.get_mut(usize::from(pipe)) {
+            pipe.done(&mut self.regs, eot);
+        }
+    }
+
+    /// Whether a read at this offset tells the guest how far `pipe` is.
+    #[must_use]
+    pub fn reports(&self, pipe: u8, offset: u64) -> bool {
+        self.powered && self.regs.at(offset) == Some(Reg::Pipe(pipe, PipeReg::SwOfsts))
     }
 
     fn usable(&self, pipe: u8, counters: &mut Counters) -> Option<usize> {

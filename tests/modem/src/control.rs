@@ -4,6 +4,7 @@
 
 mod command;
 mod hex;
+mod hostile;
 mod parameters;
 
 use std::io::{
@@ -26,6 +27,10 @@ use serde_json::{
 
 use crate::shared::Shared;
 pub use command::Command;
+pub use hostile::{
+    read_items,
+    Hostile, //
+};
 
 /// Longest request in bytes.
 const LINE_LIMIT: u64 = 16 << 20;

@@ -9,6 +9,7 @@ mod boot;
 mod calls;
 mod commands;
 mod events;
+mod hostile;
 mod life;
 mod lines;
 mod link;
@@ -26,6 +27,7 @@ use crate::dmux::channels::{
     Set, //
 };
 use crate::dmux::downlink::Downlink;
+use crate::hostile::frames::run::Run;
 use crate::msix::Msix;
 use crate::mss::Mss;
 use crate::pci::Config;
@@ -122,6 +124,7 @@ pub struct Modem {
     downlink: Downlink,
     network: Option<Box<dyn Network>>,
     faults: Faults,
+    hostile: Option<Run>,
     record: Vec<Vec<u8>>,
     boot: boot::Plan,
     lines: lines::Lines,
@@ -171,6 +174,7 @@ impl Modem {
             downlink: Downlink::default(),
             network,
             faults: Faults::default(),
+            hostile: None,
             record: Vec::new(),
             lines: lines::Lines::default(),
             seen: lines::Seen::default(),
@@ -218,6 +222,7 @@ impl Modem {
         self.downlink.clear();
         self.faults.crashed = false;
         self.lines.stop();
+        self.hostile = None;
         self.boot = boot::Plan::new(self.options.boot, self.now);
     }
 
@@ -227,15 +232,16 @@ impl Modem {
         self.check_boot();
         self.step(crate::power::Input::Tick);
         self.play_lines();
+        self.tick_hostile();
     }
 
     /// When [`Modem::tick`] is due; `None`: not before something happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let boot = (!self.faults.crashed).then(|| self.boot.deadline(self.now));
-        let lines = self.lines.deadline();
-        let own = boot.into_iter().chain(lines);
-        own.chain(self.power.deadline()).min()
+        let hostile = self.hostile.as_ref().and_then(Run::deadline);
+        let due = [boot, self.lines.deadline(), hostile, self.power.deadline()];
+        due.into_iter().flatten().min()
     }
 
     /// Logs what the guest does wrong. It could do so without end, so the log

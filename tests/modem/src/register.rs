@@ -88,6 +88,12 @@ impl<R: Copy + Ord> Block<R> {
         }
     }
 
+    /// The register at an offset.
+    #[must_use]
+    pub fn at(&self, offset: u64) -> Option<R> {
+        self.table.get(&offset).map(|register| register.id)
+    }
+
     /// Fills `data` with the bytes from `offset` on. Returns false if the
     /// access was not an aligned one of 4 bytes to a register: such bytes are
     /// still right where there is a register and 0 elsewhere.

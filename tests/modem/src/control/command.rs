@@ -14,6 +14,10 @@ use serde_json::{
 };
 
 use super::hex;
+use super::hostile::{
+    self,
+    Hostile, //
+};
 use super::parameters::{
     self,
     AckKind,
@@ -175,6 +179,13 @@ pub enum Command {
         #[serde(default = "parameters::one")]
         count: u32,
     },
+    Hostile(Hostile),
+    HostileStatus,
+    HostileStop,
+    HostileShow(Hostile),
+    HostileTable {
+        seed: u64,
+    },
     Wait {
         event: String,
         timeout_ms: u64,
@@ -212,6 +223,10 @@ impl Command {
                     .map(|dropped| json!({"dropped": dropped}))
                     .map_err(|error| error.to_string())
             }
+            Self::Hostile(order) => order.start(shared),
+            Self::HostileShow(order) => order.show(),
+            Self::HostileStatus => hostile::status(shared),
+            Self::HostileTable { seed } => Ok(hostile::table(seed)),
             Self::Events => to_json(shared.with(|m| m.events.counts().clone())),
             Self::Recorded => {
                 let frames = shared.with(Modem::take_recorded);
@@ -306,6 +321,7 @@ impl Command {
                 value,
                 count,
             }),
+            Self::HostileStop => m.stop_hostile(),
             Self::HoldTx { on } => m.hold_tx(on),
             Self::HoldRx { on } => m.hold_rx(on),
             Self::HostileLines {
@@ -362,6 +378,6 @@ fn wait(
     ))
 }
 
-fn to_json(value: impl serde::Serialize) -> Result<Value, String> {
+pub(super) fn to_json(value: impl serde::Serialize) -> Result<Value, String> {
     serde_json::to_value(value).map_err(|error| error.to_string())
 }

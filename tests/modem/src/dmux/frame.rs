@@ -5,6 +5,11 @@
 //! mistake in one would otherwise be the same mistake in both, and the driver's
 //! cannot express wrong frames. The tests hold the two against each other.
 
+use serde::{
+    Deserialize,
+    Serialize, //
+};
+
 /// Bytes of a header.
 pub const HEADER: usize = 8;
 /// First field of each header.
@@ -16,8 +21,10 @@ pub const OPEN: u8 = 1;
 /// Command: this side closes its half of the channel.
 pub const CLOSE: u8 = 2;
 
-/// A header, field by field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A header, field by field. In JSON, what is left out is as in an empty DATA
+/// frame for channel 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Header {
     /// [`MAGIC`].
     pub magic: u16,
@@ -31,6 +38,12 @@ pub struct Header {
     pub channel: u8,
     /// Bytes of payload.
     pub len: u16,
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self::new(DATA, 0, 0)
+    }
 }
 
 impl Header {

@@ -72,6 +72,7 @@ impl Modem {
 
     fn renew(&mut self, zero: bool, boot: Boot) {
         self.faults = Faults::default();
+        self.hostile = None;
         self.mss.set_life(Life::Running);
         self.record.clear();
         self.set_acks(AckMode::Normal);

@@ -123,11 +123,12 @@ impl Modem {
     /// able to look at keeps the power up: a frame that lies in its buffer
     /// while power goes is lost, for Linux then resets the pipe.
     pub(super) fn bam_interrupt(&mut self) {
-        if self.bam.take_interrupt(&mut self.counters) {
+        if !self.holds_interrupts() && self.bam.take_interrupt(&mut self.counters) {
             self.msix.fire(Line::Bam as u32);
         }
         if self.power.phase() == Phase::On {
-            let quiet = self.downlink.is_empty() && !self.bam.interrupting();
+            let waits = !self.downlink.is_empty() || self.is_hostile();
+            let quiet = !waits && !self.bam.interrupting();
             self.step(if quiet { Input::Drained } else { Input::Wake });
         }
     }
@@ -201,6 +202,11 @@ impl Modem {
     /// only once Linux has acked the power-up. To be followed by
     /// [`Modem::bam_interrupt`].
     pub(super) fn give_downlink(&mut self) {
+        self.give_queued();
+        self.give_hostile();
+    }
+
+    fn give_queued(&mut self) {
         if self.downlink.is_empty() || self.faults.crashed || self.faults.hold_rx {
             return;
         }

@@ -59,6 +59,9 @@ impl Modem {
         match self.space(offset) {
             Space::Bam(at) => {
                 self.note_unpowered("read", at);
+                if self.bam.reports(RX_PIPE, at) {
+                    self.hostile_reported();
+                }
                 self.bam.read(at, data, &mut self.counters);
             }
             // Write-only registers.

@@ -20,12 +20,14 @@ import frames
 import probes
 import system
 import traffic
+import verify
 
 FUNCTIONS = {
     **frames.FUNCTIONS,
     **probes.FUNCTIONS,
     **system.FUNCTIONS,
     **traffic.FUNCTIONS,
+    **verify.FUNCTIONS,
 }
 
 

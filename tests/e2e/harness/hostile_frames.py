@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Judges what the driver made of hostile frames: the modem's log against what was delivered.
+
+The modem's log (tests/modem/src/hostile/frames/log.rs) has every frame as it was written, with what
+it was rewritten to. The guest (guest/opt/e2e/verify.py) has every packet that was delivered, its
+bytes checked against what the packet says of itself. Here the two are brought together: nothing may
+be delivered that the modem did not write, nothing with a channel or length that no header had, and
+nothing that Linux had to deliver may be missing.
+
+Nothing of the driver or the modem decides what a header means: classify() does.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+HEADER = 8
+MOST = 2040
+CHANNELS = 8
+MAGIC = 0x33FC
+DATA, OPEN, CLOSE = 0, 1, 2
+HEADER_CHANGES, PAYLOAD_CHANGES, LATE, DAMAGED = 1, 2, 4, 8
+KINDS = (
+    "valid signal pad magic command channel length mixed noise short tiny empty long full version "
+    "flood fetch_header fetch_payload late"
+).split()
+FRAME = struct.Struct("<IIBBBxHxx8s8s")
+RECORD = struct.Struct("<IHBB")
+ODD = 255
+INTRODUCTION = struct.Struct("<BBIBBHH")
+VARYING = 40
+PLACES = 1 << 16
+NEXT_HEADER = 59
+# So many frames later no late write can meet a frame any more: Linux has 32 buffers, and took it out.
+NEAR = 400
+# The kernel takes packets to taps in lists, those of a protocol that nobody else wants last.
+SHUFFLED = 64
+# Failures that are told in full.
+SHOWN = 12
+
+
+class Frame(NamedTuple):
+    """A frame as the modem wrote it."""
+
+    serial: int
+    address: int
+    kind: int
+    flags: int
+    first: int
+    transferred: int
+    header: bytes
+    other: bytes
+
+
+def classify(header: bytes) -> tuple:
+    """What Linux has to make of a header: ("data", channel, length), or why not."""
+    magic, _, command, _, channel, length = struct.unpack("<HBBBBH", header)
+    if magic != MAGIC:
+        return ("rx_bad_magic",)
+    if command > CLOSE:
+        return ("rx_bad_command",)
+    if channel >= CHANNELS:
+        return ("rx_bad_channel",)
+    if command != DATA:
+        return ("open" if command == OPEN else "close", channel)
+    if not 0 < length <= MOST:
+        return ("rx_bad_length",)
+    return ("data", channel, length)
+
+
+def outcomes(frame: Frame) -> set[tuple]:
+    """All that a frame can be taken for: its header, and what that was rewritten to."""
+    there = min(frame.transferred, HEADER)
+    found = {classify(frame.header[:there].ljust(HEADER, b"\0"))}
+    if frame.flags & HEADER_CHANGES:
+        found.add(classify(frame.other[:there].ljust(HEADER, b"\0")))
+    return found
+
+
+@dataclass
+class Judge:
+    """One run: its frames, and what was found out about them."""
+
+    frames: list[Frame]
+    table: bytes
+    closable: set[int]
+    failures: list[str] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+    results: Counter = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.index = {frame.serial: number for number, frame in enumerate(self.frames)}
+        self.late: dict[int, list[int]] = {}
+        self.written: dict[int, list[int]] = {}
+        for number, frame in enumerate(self.frames):
+            kind = self.late if frame.flags & LATE else self.written
+            kind.setdefault(frame.address, []).append(number)
+
+    @classmethod
+    def from_log(cls, log: bytes, table: bytes, closable: set[int]) -> "Judge":
+        """With the frames of a log."""
+        frames = [Frame(*values) for values in FRAME.iter_unpack(log)]
+        return cls(frames, table, closable)
+
+    def fail(self, text: str) -> None:
+        """Note a failure."""
+        self.failures.append(text)
+
+    # What was delivered.
+
+    def judge(self, records: bytes, odd: dict[int, bytes]) -> None:
+        """Look at all that was delivered, then at what was not."""
+        unnamed: list[tuple[int, int, int, int, bytes]] = []
+        last: dict[int, int] = {}
+        for number, (serial, length, channel, variant) in enumerate(RECORD.iter_unpack(records)):
+            if variant == ODD:
+                data = odd.get(number)
+                if data is None:
+                    self.fail(f"packet {number}: odd, and not kept")
+                    continue
+                data = data.ljust(length, b"\0")
+                found = self._named(data)
+                if found is None:
+                    unnamed.append((number, last.get(channel, -1), length, channel, data))
+                    continue
+                self._odd(found, length, channel, data)
+            else:
+                found = self.index.get(serial)
+                if found is None:
+                    self.fail(f"packet {number}: serial number {serial} was never sent")
+                    continue
+                self._plain(found, length, channel, variant)
+                if found < last.get(channel, -1) - SHUFFLED and not self.late:
+                    self.fail(f"{self.tell(found)}: delivered after {self.tell(last[channel])}")
+            last[channel] = max(last.get(channel, -1), found)
+        for item in unnamed:
+            self._unnamed(*item)
+        self._missing()
+
+    def _accept(self, number: int) -> None:
+        if number in self.seen and not self.late:
+            self.fail(f"{self.tell(number)}: delivered twice")
+        self.seen.add(number)
+
+    def _headers_fit(self, number: int, length: int, channel: int) -> bool:
+        """Whether a header that was in that buffer had this channel and length."""
+        wanted = ("data", channel, length)
+        if wanted in outcomes(self.frames[number]):
+            return True
+        return any(wanted in outcomes(self.frames[other]) for other in self._near(number))
+
+    def _near(self, number: int) -> Iterator[int]:
+        """Other frames that were in the same buffer at about that time, if late writes were."""
+        address = self.frames[number].address
+        if address not in self.late:
+            return
+        for group in (self.late, self.written):
+            for other in group.get(address, ()):
+                if other != number and abs(other - number) <= 4 * NEAR:
+                    yield other
+
+    def _plain(self, number: int, length: int, channel: int, variant: int) -> None:
+        frame = self.frames[number]
+        allowed = {0} | ({1} if frame.flags & PAYLOAD_CHANGES else set())
+        if frame.flags & LATE:
+            allowed = {2}
+        if variant not in allowed:
+            self.fail(f"{self.tell(number)}: variant {variant} was never written")
+        elif not self._headers_fit(number, length, channel):
+            self.fail(f"{self.tell(number)}: delivered on channel {channel}, {length} bytes")
+        else:
+            self.results["delivered rewritten" if variant else "delivered"] += 1
+        self._accept(number)
+
+    def _named(self, data: bytes) -> int | None:
+        """The frame that an odd packet says it is, if it does."""
+        if len(data) < INTRODUCTION.size or data[6] != NEXT_HEADER:
+            return None
+        return self.index.get(INTRODUCTION.unpack_from(data)[2])
+
+    def _odd(self, number: int, length: int, channel: int, data: bytes) -> None:
+        if not self._headers_fit(number, length, channel):
+            self.fail(f"{self.tell(number)}: delivered on channel {channel}, {length} bytes")
+        elif (at := self._foreign(number, data)) is not None:
+            self.fail(
+                f"{self.tell(number)}: byte {at} is {data[at]:#04x}, which the modem never wrote "
+                f"there; from there on {data[at : at + 32].hex()}"
+            )
+        else:
+            self.results["delivered mixed"] += 1
+        self._accept(number)
+
+    def _foreign(self, number: int, data: bytes) -> int | None:
+        """The first byte that the modem did not write, nor anybody zeroed."""
+        versions = list(self.versions(number))
+        versions += [bytes(MOST)] if self.late else []
+        for other in self._near(number):
+            versions += self.versions(other)
+        for at, byte in enumerate(data):
+            if not any(version[at] == byte for version in versions):
+                return at
+        return None
+
+    def _unnamed(self, packet: int, last: int, length: int, channel: int, data: bytes) -> None:
+        """A packet that is too short for its serial number: its neighbours say which it is."""
+        wanted = ("data", channel, length)
+        best = None
+        for number in range(max(0, last - SHUFFLED), min(last + 4096, len(self.frames))):
+            if number in self.seen or (best is not None and number > best + SHUFFLED):
+                continue
+            fits = wanted in outcomes(self.frames[number])
+            if fits and self._foreign(number, data) is None:
+                best = number if best is None else best
+                if self._certain(number):
+                    best = number
+                    break
+        if best is None:
+            self.fail(f"packet {packet} after {last}: {length} bytes, {data[:32].hex()}: from where?")
+            return
+        self.results["delivered short"] += 1
+        self._accept(best)
+
+    # What was not.
+
+    def _certain(self, number: int) -> bool:
+        """Whether Linux has to deliver it, whatever else happened."""
+        frame = self.frames[number]
+        if frame.flags & (HEADER_CHANGES | LATE | DAMAGED):
+            return False
+        (outcome,) = outcomes(frame)
+        return outcome[0] == "data" and outcome[1] not in self.closable
+
+    def _missing(self) -> None:
+        missing = [
+            number
+            for number in range(len(self.frames))
+            if number not in self.seen and self._certain(number) and not self._overwritten(number)
+        ]
+        self.results["missing"] = len(missing)
+        if missing:
+            told = ", ".join(self.tell(number) for number in missing[:5])
+            self.fail(f"{len(missing)} frames were not delivered, the first are {told}")
+
+    def _overwritten(self, number: int) -> bool:
+        late = self.late.get(self.frames[number].address, ())
+        return any(number < other < number + NEAR for other in late)
+
+    # Frames.
+
+    def versions(self, number: int) -> list[bytes]:
+        """All that a frame's payload was, up to the end of the buffer."""
+        frame = self.frames[number]
+        if frame.flags & LATE:
+            return [self._payload(frame, 2)]
+        changes = frame.flags & PAYLOAD_CHANGES
+        return [self._payload(frame, variant) for variant in ((0, 1) if changes else (0,))]
+
+    def _payload(self, frame: Frame, variant: int) -> bytes:
+        there = max(0, frame.transferred - HEADER)
+        channel, length = frame.header[5], int.from_bytes(frame.header[6:8], "little")
+        head = INTRODUCTION.pack(
+            frame.first, variant, frame.serial, NEXT_HEADER, channel, length, there
+        )
+        fixed = (frame.serial * 40503) % PLACES
+        vary = (frame.serial * 40503 + variant * 12289) % PLACES
+        data = head + self.table[fixed + len(head) : fixed + VARYING]
+        data += self.table[vary + VARYING : vary + MOST]
+        return data[:there].ljust(MOST, b"\0")
+
+    def tell(self, number: int) -> str:
+        """A frame in words."""
+        frame = self.frames[number]
+        text = f"frame {frame.serial} ({KINDS[frame.kind]}, header {frame.header.hex()}"
+        if frame.flags & HEADER_CHANGES:
+            text += f" then {frame.other.hex()}"
+        return f"{text}, {frame.transferred} bytes transferred)"
+
+    # Counters.
+
+    def bounds(self) -> dict[str, tuple[int, int]]:
+        """How many frames have each outcome: at least, and at most if all rewrites go its way."""
+        least: Counter = Counter()
+        most: Counter = Counter()
+        for frame in self.frames:
+            if frame.flags & (LATE | DAMAGED):
+                continue
+            found = {outcome[0] for outcome in outcomes(frame)}
+            most.update(found)
+            if len(found) == 1:
+                least.update(found)
+        return {name: (least[name], most[name]) for name in most}
+
+    def kinds(self) -> dict[str, int]:
+        """How many frames of each kind there were."""
+        return dict(Counter(KINDS[frame.kind] for frame in self.frames))
+
+    def report(self) -> str:
+        """The failures in words."""
+        more = len(self.failures) - SHOWN
+        text = "\n".join(self.failures[:SHOWN])
+        return text + (f"\n... and {more} more" if more > 0 else "")

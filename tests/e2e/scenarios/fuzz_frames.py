@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Frames that mean harm, by the thousand, made from a seed; each delivered byte is checked.
+
+A run that fails tells its seed and the serial numbers of the frames; the modem's command
+`hostile_show` has the frames themselves, and `first` begins at any of them.
+"""
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+from harness import paths
+from harness.context import ALL_CHANNELS, Context
+from harness.errors import FailedError, check, check_equal
+from harness.hostile_frames import RECORD, Judge
+from harness.scenario import scenario
+
+# Frames that are judged together: what has to be kept of each is bounded by this.
+PART = 200_000
+# Lines in the kernel's log that a run may cause by itself, and for each second.
+LOG_LINES = 60
+LOG_LINES_PER_S = 3
+# Linux' own frames while the modem opens and closes its channels behind its back.
+ALLOWED = ("double_open", "double_close", "data_not_opened", "not_ip")
+CORPUS = paths.CHECKOUT / "tests/modem/corpus"
+
+
+class Run:
+    """One run of hostile frames, and what came of it."""
+
+    def __init__(self, ctx: Context, order: dict[str, Any], name: str) -> None:
+        self.ctx = ctx
+        self.order = order
+        self.name = name
+        self.seed = order.get("seed", 0)
+        self.log = ctx.log.with_suffix(f".{name}.frames")
+        self.judge: Judge | None = None
+        self.seconds = 0.0
+
+    def carry_out(self) -> "Run":
+        """Send the frames and judge what was delivered."""
+        table = bytes.fromhex(self.ctx.modem.call("hostile_table", seed=self.seed)["hex"])
+        channels = {name: channel for channel, name in self.ctx.interfaces().items()}
+        self.ctx.phone.call(
+            "verify_start", seed=self.seed, table=base64.b64encode(table).decode(), channels=channels
+        )
+        before = self.counters()
+        began = time.monotonic()
+        self.ctx.modem.call("hostile", log=str(self.log), **self.order)
+        try:
+            status = self.wait()
+            self.seconds = time.monotonic() - began
+            # Linux takes out what is in its buffers, and takes channels away and brings them back.
+            self.ctx.wait_until(lambda: self.settled(before), "Linux has taken all frames", 20)
+        finally:
+            self.ctx.modem.call("hostile_stop")
+            guest = self.ctx.phone.call("verify_stop", 90, seed=self.seed)
+        after = self.counters()
+        self.ctx.note(f"{self.name}: modem {status['done']}, guest {guest}")
+        self.judge = Judge.from_log(self.log.read_bytes(), table, set(status["closable"]))
+        check_equal(guest["error"], None, "error of the guest's verifier")
+        check_equal(guest["lost"], 0, "packets that the guest's verifier was too slow for")
+        self.judge.judge(self.records(guest["packets"]), self.odd(guest["odd"]))
+        self.ctx.phone.call("verify_forget", seed=self.seed)
+        self.counted({name: after[name] - before.get(name, 0) for name in after}, guest["packets"])
+        self.tell(status["done"])
+        return self
+
+    def wait(self) -> dict[str, Any]:
+        """Until all frames are out. Never without end: there has to be progress."""
+        last, since = -1, time.monotonic()
+        while True:
+            status = self.ctx.modem.call("hostile_status")
+            if not status["active"]:
+                return status
+            if status["next"] != last:
+                last, since = status["next"], time.monotonic()
+                self.ctx.progress(f"{self.name}: {last} of {status['end']} frames, seed {self.seed}")
+            if time.monotonic() - since > 15 * self.ctx.phone.slowness:
+                raise FailedError(
+                    f"{self.name}, seed {self.seed}: no frame is taken after number {last}"
+                )
+            time.sleep(0.2)
+
+    def counters(self) -> dict[str, int]:
+        """The driver's counters and the interfaces' packets."""
+        found = dict(self.ctx.phone.call("driver_counters")) if self.ctx.ours else {}
+        names = self.ctx.interfaces().values()
+        statistics = [self.ctx.phone.call("statistics", name=name) for name in names]
+        found["rx_packets"] = sum(item["rx_packets"] for item in statistics)
+        return found
+
+    def settled(self, before: dict[str, int]) -> bool:
+        """Whether nothing is counted any more."""
+        first = self.counters()
+        time.sleep(0.3 * self.ctx.phone.slowness)
+        return first == self.counters() and first != before
+
+    def records(self, count: int) -> bytes:
+        """What the guest wrote down of each packet."""
+        parts = [
+            self.ctx.phone.call("verify_records", 60, seed=self.seed, first=first, count=20_000)
+            for first in range(0, count, 20_000)
+        ]
+        data = b"".join(base64.b64decode(part) for part in parts)
+        check_equal(len(data), count * RECORD.size, "bytes of the guest's records")
+        return data
+
+    def odd(self, count: int) -> dict[int, bytes]:
+        """The packets that the guest could not make sense of alone."""
+        found = {}
+        for first in range(0, count, 200):
+            part = self.ctx.phone.call("verify_odd", 60, seed=self.seed, first=first, count=200)
+            found.update({number: base64.b64decode(data) for number, data in part})
+        return found
+
+    def counted(self, counted: dict[str, int], packets: int) -> None:
+        """Each frame is in one of the driver's counters, and in the right one."""
+        judge = self.judge
+        judge.results.update({name: n for name, n in counted.items() if name.startswith("rx_")})
+        if counted["rx_packets"] != packets:
+            judge.fail(f"{counted['rx_packets']} packets counted, {packets} delivered")
+        if not self.ctx.ours or judge.late:
+            return
+        bounds = judge.bounds()
+        for name, (least, most) in sorted(bounds.items()):
+            if name.startswith("rx_") and not least <= counted[name] <= most:
+                judge.fail(f"{name} counts {counted[name]}, there were {least} to {most}")
+        commands = [bounds.get(name, (0, 0)) for name in ("open", "close")]
+        sums = [sum(pair[side] for pair in commands) for side in (0, 1)]
+        rest = len(judge.frames) - packets - counted["rx_no_listener"]
+        rest -= sum(counted[f"rx_bad_{name}"] for name in ("magic", "command", "channel", "length"))
+        if not sums[0] <= rest <= sums[1]:
+            judge.fail(f"{rest} frames in no counter, but {sums[0]} to {sums[1]} OPEN and CLOSE")
+
+    def tell(self, done: dict[str, Any]) -> None:
+        """The figures of the run; fails if there was a failure."""
+        judge = self.judge
+        rate = len(judge.frames) / max(self.seconds, 0.001)
+        self.ctx.progress(
+            f"{self.name}: seed {self.seed}, {len(judge.frames)} frames in {self.seconds:.1f} s "
+            f"({rate:.0f}/s); kinds {judge.kinds()}; results {dict(judge.results)}; "
+            f"{ {key: value for key, value in done.items() if key != 'kinds'} }"
+        )
+        if judge.failures:
+            raise FailedError(f"{self.name}, {self.order}, log {self.log}:\n{judge.report()}")
+        self.log.unlink()
+
+
+def prepare(ctx: Context) -> None:
+    """All channels open and up."""
+    ctx.modem.call("open", channels=list(ALL_CHANNELS))
+    ctx.wait_interfaces(set(ALL_CHANNELS))
+    ctx.up(ALL_CHANNELS)
+    for channel in ALL_CHANNELS:
+        ctx.echo(channel, count=1)
+
+
+def recovered(ctx: Context) -> None:
+    """Normal traffic on all channels, without anybody's help but the modem's."""
+    ctx.modem.call("open", channels=list(ALL_CHANNELS))
+    for channel in ALL_CHANNELS:
+        ctx.works(channel)
+
+
+def in_parts(ctx: Context, **order: Any) -> None:
+    """As many frames as asked for, from one seed."""
+    prepare(ctx)
+    position = ctx.phone.log_position()
+    began = time.monotonic()
+    seconds = 0.0
+    for first in range(0, ctx.sizes.frames, PART):
+        count = min(PART, ctx.sizes.frames - first)
+        part = {"seed": ctx.sizes.seed, "first": first, "frames": count, **order}
+        seconds += Run(ctx, part, f"from-{first}").carry_out().seconds
+    recovered(ctx)
+    ctx.progress(f"seed {ctx.sizes.seed}: {ctx.sizes.frames} frames in {seconds:.0f} s of sending")
+    lines = ctx.phone.log(position).splitlines()
+    limit = LOG_LINES + LOG_LINES_PER_S * (time.monotonic() - began)
+    ctx.note(f"{len(lines)} lines in the kernel's log, at most {limit:.0f} are right")
+    check(
+        len(lines) <= limit,
+        f"{len(lines)} lines in the kernel's log, the last:\n" + "\n".join(lines[-5:]),
+    )
+
+
+@scenario(
+    "hostile frames of all kinds: each delivered byte is the modem's, each frame is counted, the log "
+    "stays short, and traffic goes on",
+    cost=50,
+    timeout=200,
+    mainline=False,
+    campaign=True,
+    allowed=ALLOWED,
+)
+def hostile_frames(ctx: Context) -> None:
+    """On memory that the modem writes to directly: whatever it changes, it changes early enough."""
+    in_parts(ctx)
+
+
+@scenario(
+    "a modem that writes to buffers that it gave back reaches nothing but bounce buffers, and what "
+    "is delivered is still its own",
+    cost=50,
+    timeout=200,
+    mainline=False,
+    campaign=True,
+    allowed=ALLOWED,
+    boot="swiotlb=force",
+)
+def hostile_late_writes(ctx: Context) -> None:
+    """With bounce buffers, which is as good as an IOMMU here: without either nobody could help."""
+    in_parts(ctx, late=True)
+
+
+def corpus() -> list[Path]:
+    """The files of interesting sequences."""
+    return sorted(CORPUS.glob("*.jsonl"))
+
+
+@scenario(
+    "interesting sequences of hostile frames, each with normal traffic after it",
+    cost=20,
+    mainline=False,
+    campaign=True,
+    allowed=ALLOWED,
+)
+def hostile_corpus(ctx: Context) -> None:
+    """Each file of tests/modem/corpus."""
+    check(corpus(), f"no files in {CORPUS}")
+    prepare(ctx)
+    for path in corpus():
+        Run(ctx, {"file": str(path)}, path.stem).carry_out()
+        recovered(ctx)
