@@ -212,11 +212,16 @@ def hostile_frames(ctx: Context) -> None:
 def hostile_late_writes(ctx: Context) -> None:
     """With bounce buffers, which is as good as an IOMMU here: without either nobody could help."""
     in_parts(ctx, late=True)
+    replay(ctx, CORPUS / "late")
 
 
-def corpus() -> list[Path]:
-    """The files of interesting sequences."""
-    return sorted(CORPUS.glob("*.jsonl"))
+def replay(ctx: Context, directory: Path) -> None:
+    """Each file of a part of the corpus, with normal traffic after it."""
+    files = sorted(directory.glob("*.jsonl"))
+    check(files, f"no files in {directory}")
+    for path in files:
+        Run(ctx, {"file": str(path)}, path.stem).carry_out()
+        recovered(ctx)
 
 
 @scenario(
@@ -228,8 +233,5 @@ def corpus() -> list[Path]:
 )
 def hostile_corpus(ctx: Context) -> None:
     """Each file of tests/modem/corpus."""
-    check(corpus(), f"no files in {CORPUS}")
     prepare(ctx)
-    for path in corpus():
-        Run(ctx, {"file": str(path)}, path.stem).carry_out()
-        recovered(ctx)
+    replay(ctx, CORPUS)

@@ -20,3 +20,5 @@ pub mod payload;
 pub mod plan;
 pub mod run;
 
+#[cfg(test)]
+mod tests;

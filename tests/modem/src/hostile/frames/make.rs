@@ -216,8 +216,6 @@ fn fetch(item: &mut Item, header: Option<Header>, payload: bool, numbers: &mut R
     item.rewrite = Some(Rewrite {
         header,
         payload,
-        delay_us: numbers
-            .percent(75)
-            .then(|| delay + numbers.below(delay)),
+        delay_us: numbers.percent(75).then(|| delay + numbers.below(delay)),
     });
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{
     BTreeMap,
+    BTreeSet,
     VecDeque, //
 };
 use std::time::Duration;
@@ -24,7 +25,11 @@ use super::payload::{
     VARYING, //
 };
 use super::plan::Plan;
-use crate::dmux::frame::HEADER;
+use crate::dmux::channels::COUNT;
+use crate::dmux::frame::{
+    CLOSE,
+    HEADER, //
+};
 
 /// Rewrites that are later than this are not done: by then Linux may use the
 /// memory for something else.
@@ -122,6 +127,20 @@ pub struct Status {
     pub closable: Vec<u8>,
     /// What has been done so far.
     pub done: Counts,
+}
+
+/// Channels that any of these headers closes.
+fn closed_by(items: &[Item]) -> Vec<u8> {
+    let other = |item: &Item| item.rewrite.and_then(|rewrite| rewrite.header);
+    let headers = items
+        .iter()
+        .flat_map(|item| [Some(item.header), other(item)]);
+    let closed: BTreeSet<_> = headers
+        .flatten()
+        .filter(|header| header.cmd == CLOSE && header.channel < COUNT)
+        .map(|header| header.channel)
+        .collect();
+    closed.into_iter().collect()
 }
 
 /// A run.
@@ -380,7 +399,7 @@ impl Run {
             end: self.end,
             closable: match &self.source {
                 Source::Plan(plan) => plan.closable().to_vec(),
-                Source::List(_) => (0..crate::dmux::channels::COUNT).collect(),
+                Source::List(items) => closed_by(items),
             },
             done: self.counts.clone(),
         }

@@ -185,4 +185,19 @@ impl Guest {
             .filter(|&(_, n)| n > 0)
             .collect()
     }
+
+    /// Where the next frame will be looked for.
+    pub(super) fn next_buffer(&self) -> u64 {
+        RX_BUFFERS + u64::from(self.rx_seen % 64) * SLOT
+    }
+
+    /// All memory but receive buffers and rings.
+    pub(super) fn outside_of_buffers(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 0x20_0000];
+        self.modem.memory.read(0, &mut bytes).unwrap();
+        let buffers = usize::try_from(RX_BUFFERS).unwrap()..;
+        bytes[buffers][..64 * usize::try_from(SLOT).unwrap()].fill(0);
+        bytes[..usize::try_from(TX_BUFFER).unwrap()].fill(0);
+        bytes
+    }
 }
