@@ -43,7 +43,10 @@ class Run:
         table = bytes.fromhex(self.ctx.modem.call("hostile_table", seed=self.seed)["hex"])
         channels = {name: channel for channel, name in self.ctx.interfaces().items()}
         self.ctx.phone.call(
-            "verify_start", seed=self.seed, table=base64.b64encode(table).decode(), channels=channels
+            "verify_start",
+            seed=self.seed,
+            table=base64.b64encode(table).decode(),
+            channels=channels,
         )
         before = self.counters()
         began = time.monotonic()
@@ -76,7 +79,9 @@ class Run:
                 return status
             if status["next"] != last:
                 last, since = status["next"], time.monotonic()
-                self.ctx.progress(f"{self.name}: {last} of {status['end']} frames, seed {self.seed}")
+                self.ctx.progress(
+                    f"{self.name}: {last} of {status['end']} frames, seed {self.seed}"
+                )
             if time.monotonic() - since > 15 * self.ctx.phone.slowness:
                 raise FailedError(
                     f"{self.name}, seed {self.seed}: no frame is taken after number {last}"
@@ -186,8 +191,8 @@ def in_parts(ctx: Context, **order: Any) -> None:
 
 
 @scenario(
-    "hostile frames of all kinds: each delivered byte is the modem's, each frame is counted, the log "
-    "stays short, and traffic goes on",
+    "hostile frames of all kinds: each delivered byte is the modem's, each frame is counted, "
+    "the log stays short, and traffic goes on",
     cost=50,
     timeout=200,
     mainline=False,

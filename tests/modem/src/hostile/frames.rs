@@ -7,7 +7,7 @@
 //! - [`run`]: how far a run is, and what is due
 //! - [`log`]: a record of each frame, for whoever checks what Linux delivers
 //!
-//! Limitations: P_SW_OFSTS, the register that tells Linux how many descriptors
+//! Limitations: `P_SW_OFSTS`, the register that tells Linux how many descriptors
 //! are done, always tells the truth. `bam_dma.c` bounds what it makes of a lie
 //! by its list of descriptors, so that it survives, but completes buffers that
 //! the modem still has, and its idea of the ring is wrong until the pipe is

@@ -14,7 +14,8 @@ use crate::dmux::frame::{
 /// Size of Linux' buffers in bytes: no transfer is longer.
 pub const BUFFER: u16 = 2048;
 /// Longest payload that fits behind a header.
-pub const MOST: u16 = BUFFER - HEADER as u16;
+pub const MOST: u16 = 2040;
+const _: () = assert!(MOST as usize + HEADER == BUFFER as usize);
 /// Longest time that an item may ask for, in milliseconds.
 const LONGEST_MS: u32 = 1000;
 /// Most interrupts that an item may ask for.

@@ -316,7 +316,7 @@ impl Run {
             .partition(|&(at, _)| at <= now);
         self.timed = later;
         let (fresh, old): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|&(at, _)| now - at < TOO_LATE);
+            due.into_iter().partition(|&(at, _)| now < at + TOO_LATE);
         self.counts.rewrites_skipped += old.len() as u64;
         fresh.into_iter().map(|(_, change)| change).collect()
     }

@@ -39,6 +39,7 @@ use crate::dmux::frame::{
     OPEN, //
 };
 
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(9));
 const BUFFER: Buffer = Buffer {
     address: 0x1000,
     size: 2048,
@@ -301,7 +302,6 @@ proptest! {
             rewrite: Some(rewrite),
             after: After::Next,
         };
-        static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(9));
         let table = &*TABLE;
         let bytes = table.transfer(&item, serial, FIRST);
         prop_assert_eq!(bytes.len(), item.transferred());
