@@ -70,7 +70,7 @@ impl Modem {
 
     /// Fills Linux' buffers. To be followed by [`Modem::bam_interrupt`].
     pub(super) fn give_hostile(&mut self) {
-        if !self.is_hostile() || self.faults.crashed {
+        if !self.is_hostile() || self.faults.crashed || self.faults.hold_rx {
             return;
         }
         if self.power.phase() != Phase::On {

@@ -2,11 +2,8 @@
 //! The whole modem against a guest that does what the kernel's drivers do.
 
 mod guest;
-<<<<<<< HEAD
-mod lines;
-=======
 mod hostile;
->>>>>>> 20f77c5 (tests: hostile frames: a corpus, and tests of the simulator)
+mod lines;
 mod port;
 
 use std::time::Duration;
