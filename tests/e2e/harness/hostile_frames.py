@@ -81,6 +81,30 @@ def outcomes(frame: Frame) -> set[tuple]:
 
 
 @dataclass
+class Unnamed:
+    """A packet too short to say which frame it is, and between which frames it must be."""
+
+    number: int
+    earliest: int
+    latest: int
+    channel: int
+    length: int
+    data: bytes
+
+
+def assign(packets: list[Unnamed], numbers: list[int]) -> tuple[list[Unnamed], set[int]]:
+    """Give as many packets as possible a frame each. Returns the packets without, the frames with."""
+    left = sorted(packets, key=lambda packet: packet.latest)
+    taken = set()
+    for number in numbers:
+        fits = (item for item in left if item.earliest <= number <= item.latest)
+        if (packet := next(fits, None)) is not None:
+            left.remove(packet)
+            taken.add(number)
+    return left, taken
+
+
+@dataclass
 class Judge:
     """One run: its frames, and what was found out about them."""
 
@@ -113,31 +137,36 @@ class Judge:
 
     def judge(self, records: bytes, odd: dict[int, bytes]) -> None:
         """Look at all that was delivered, then at what was not."""
-        unnamed: list[tuple[int, int, int, int, bytes]] = []
+        unnamed: list[Unnamed] = []
         last: dict[int, int] = {}
+        waiting: dict[int, list[Unnamed]] = {}
         for number, (serial, length, channel, variant) in enumerate(RECORD.iter_unpack(records)):
+            data = None
             if variant == ODD:
-                data = odd.get(number)
-                if data is None:
+                if number not in odd:
                     self.fail(f"packet {number}: odd, and not kept")
                     continue
-                data = data.ljust(length, b"\0")
+                data = odd[number].ljust(length, b"\0")
                 found = self._named(data)
-                if found is None:
-                    unnamed.append((number, last.get(channel, -1), length, channel, data))
-                    continue
-                self._odd(found, length, channel, data)
-            else:
-                found = self.index.get(serial)
-                if found is None:
-                    self.fail(f"packet {number}: serial number {serial} was never sent")
-                    continue
+            elif (found := self.index.get(serial)) is None:
+                self.fail(f"packet {number}: serial number {serial} was never sent")
+                continue
+            before = last.get(channel, 0)
+            if found is None:
+                item = Unnamed(number, before - SHUFFLED, len(self.frames), channel, length, data)
+                unnamed.append(item)
+                waiting.setdefault(channel, []).append(item)
+                continue
+            if data is None:
                 self._plain(found, length, channel, variant)
-                if found < last.get(channel, -1) - SHUFFLED and not self.late:
-                    self.fail(f"{self.tell(found)}: delivered after {self.tell(last[channel])}")
-            last[channel] = max(last.get(channel, -1), found)
-        for item in unnamed:
-            self._unnamed(*item)
+            else:
+                self._odd(found, length, channel, data)
+            if found < before - SHUFFLED and not self.late:
+                self.fail(f"{self.tell(found)}: delivered after {self.tell(before)}")
+            for item in waiting.pop(channel, ()):
+                item.latest = found + SHUFFLED
+            last[channel] = max(before, found)
+        self._unnamed(unnamed)
         self._missing()
 
     def _accept(self, number: int) -> None:
@@ -211,26 +240,33 @@ class Judge:
                 return at
         return None
 
-    def _unnamed(self, packet: int, last: int, length: int, channel: int, data: bytes) -> None:
-        """A packet that is too short for its serial number: its neighbours say which it is."""
-        wanted = ("data", channel, length)
-        best = None
-        for number in range(max(0, last - SHUFFLED), min(last + 4096, len(self.frames))):
-            if number in self.seen or (best is not None and number > best + SHUFFLED):
-                continue
-            fits = wanted in outcomes(self.frames[number])
-            if fits and self._foreign(number, data) is None:
-                best = number if best is None else best
-                if self._certain(number):
-                    best = number
-                    break
-        if best is None:
-            self.fail(
-                f"packet {packet} after {last}: {length} bytes, {data[:32].hex()}: from where?"
-            )
-            return
-        self.results["delivered short"] += 1
-        self._accept(best)
+    def _unnamed(self, packets: list[Unnamed]) -> None:
+        """Packets too short to say which frame they are: their neighbours bound it.
+
+        Each of them has to be a frame, and each frame that Linux had to deliver one of them. By
+        the theorem of Mendelsohn and Dulmage there is then one assignment that has both.
+        """
+        short: dict[tuple[int, int], list[int]] = {}
+        for number, frame in enumerate(self.frames):
+            there = frame.transferred - HEADER < INTRODUCTION.size
+            for outcome in outcomes(frame):
+                if outcome[0] == "data" and (there or outcome[2] < INTRODUCTION.size):
+                    short.setdefault(outcome[1:], []).append(number)
+        alike: dict[tuple[int, int, bytes], list[Unnamed]] = {}
+        for packet in packets:
+            alike.setdefault((packet.channel, packet.length, packet.data), []).append(packet)
+        for (channel, length, data), group in alike.items():
+            numbers = [
+                number
+                for number in short.get((channel, length), ())
+                if number not in self.seen and self._foreign(number, data) is None
+            ]
+            left, taken = assign(group, numbers)
+            for packet in left:
+                self.fail(f"packet {packet.number}: {length} bytes, {data[:32].hex()}: from where?")
+            self.results["delivered short"] += len(taken)
+            _, certain = assign(group, [number for number in numbers if self._certain(number)])
+            self.seen.update(certain)
 
     # What was not.
 
