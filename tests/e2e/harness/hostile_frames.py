@@ -93,7 +93,7 @@ class Unnamed:
 
 
 def assign(packets: list[Unnamed], numbers: list[int]) -> tuple[list[Unnamed], set[int]]:
-    """Give as many packets as possible a frame each. Returns the packets without, the frames with."""
+    """Give as many packets as possible a frame each. Returns packets without, frames with one."""
     left = sorted(packets, key=lambda packet: packet.latest)
     taken = set()
     for number in numbers:
