@@ -38,6 +38,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::LoseAcks),
         1 => any::<bool>().prop_map(Event::ConnectsFail),
         1 => any::<bool>().prop_map(Event::ForcePower),
+        1 => any::<bool>().prop_map(Event::Blink),
         1 => Just(Event::FlipAck),
         1 => (any::<bool>(), any::<bool>())
             .prop_map(|(clear, looks_at_vote)| Event::Restart { clear, looks_at_vote }),
@@ -202,6 +203,41 @@ proptest! {
         prop_assert!(!world.touched_dark);
         prop_assert!(world.wake(pace) || world.wake(pace));
         prop_assert!(!world.touched_dark);
+    }
+
+    /// Power that blinks: if the interrupt controller has seen it, pipes are connected anew, once for
+    /// each time, and nothing more is made of it; what Linux has seen for itself is no blink when its
+    /// interrupts come late.
+    #[test]
+    fn a_blink_is_followed_once(
+        ack in any::<bool>(),
+        own_ack in any::<bool>(),
+        blinks in prop::collection::vec((1..=SLOWEST, any::<bool>()), 1..6),
+    ) {
+        let mut world = asleep(ack, own_ack);
+        for (pace, looked) in blinks {
+            prop_assert!(world.wake(pace));
+            world.settle();
+            let connects = world.link.counters().connects;
+            if looked {
+                world.modem.power = false;
+                world.follow_power();
+                prop_assert!(!world.connected);
+                world.modem.power = true;
+                world.follow_power();
+            }
+            world.blink(true);
+            prop_assert!(world.connected);
+            prop_assert_eq!(world.link.counters().connects, connects + 1);
+            let up = world.wake(pace) || {
+                // It may wait for acks that Linux cannot know of.
+                world.modem.stop_waiting();
+                world.wake(pace)
+            };
+            prop_assert!(up, "not up after two attempts");
+            world.settle();
+            prop_assert_eq!(world.link.wake_step(), WakeStep::Up);
+        }
     }
 
     /// With news of them, restarts at any time never have a dark BAM touched, whatever the lines do.

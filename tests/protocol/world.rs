@@ -61,7 +61,7 @@ impl Modem {
     }
 
     /// The firmware gives up on an ack that will not come.
-    fn stop_waiting(&mut self) {
+    pub(crate) fn stop_waiting(&mut self) {
         self.waits_for_flip_of = None;
         self.bam = self.power;
     }
@@ -138,6 +138,22 @@ impl World {
         if let Some(transition) = self.link.power_interrupt(self.modem.power) {
             if self.carry_out(transition) {
                 self.follow_power();
+            }
+        }
+    }
+
+    /// The power was gone and is back. The interrupt controller has seen that if `told`, and has the
+    /// handler run for both changes; it looks when all is over.
+    pub(crate) fn blink(&mut self, told: bool) {
+        if !told || !self.modem.power || !self.modem.bam {
+            return;
+        }
+        for _ in 0..2 {
+            self.look_at_ack();
+            if let Some(transition) = self.link.power_interrupt(true) {
+                if self.carry_out(transition) {
+                    self.follow_power();
+                }
             }
         }
     }
@@ -271,6 +287,8 @@ pub(crate) enum Event {
     LoseAcks(bool),
     ConnectsFail(bool),
     ForcePower(bool),
+    /// Power that was gone for a moment, and whether the interrupt controller has seen it.
+    Blink(bool),
     FlipAck,
     Restart {
         clear: bool,
@@ -297,6 +315,7 @@ pub(crate) fn apply(world: &mut World, event: &Event) {
         Event::LoseAcks(on) => world.modem.loses_acks = on,
         Event::ConnectsFail(on) => world.connects_fail = on,
         Event::ForcePower(on) => world.modem.power = on,
+        Event::Blink(told) => world.blink(told),
         Event::FlipAck => world.modem.ack ^= true,
         Event::Restart {
             clear,
@@ -315,9 +334,12 @@ pub(crate) fn heal(world: &mut World, had_power: bool, history: &[Event]) {
     world.modem.loses_acks = false;
     world.connects_fail = false;
     if had_power
-        || history
-            .iter()
-            .any(|event| matches!(event, Event::ForcePower(_) | Event::Restart { .. }))
+        || history.iter().any(|event| {
+            matches!(
+                event,
+                Event::ForcePower(_) | Event::Blink(_) | Event::Restart { .. }
+            )
+        })
     {
         world.modem.stop_waiting();
     }

@@ -53,7 +53,7 @@ fn start(u: &mut Unstructured<'_>) -> arbitrary::Result<World> {
 }
 
 fn event(u: &mut Unstructured<'_>) -> arbitrary::Result<Event> {
-    Ok(match u.int_in_range(0..=12)? {
+    Ok(match u.int_in_range(0..=13)? {
         0 => Event::ModemSteps(u.int_in_range(1..=4)?),
         1 => Event::LookAtPower,
         2 => Event::PowerInterrupt(u.int_in_range(0..=4)?),
@@ -66,6 +66,7 @@ fn event(u: &mut Unstructured<'_>) -> arbitrary::Result<Event> {
         9 => Event::ConnectsFail(u.arbitrary()?),
         10 => Event::ForcePower(u.arbitrary()?),
         11 => Event::FlipAck,
+        12 => Event::Blink(u.arbitrary()?),
         _ => Event::Restart {
             clear: u.arbitrary()?,
             looks_at_vote: u.arbitrary()?,
