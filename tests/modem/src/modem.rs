@@ -223,6 +223,7 @@ impl Modem {
         self.faults.crashed = false;
         self.lines.stop();
         self.hostile = None;
+        self.acks_due = 0;
         self.boot = boot::Plan::new(self.options.boot, self.now);
     }
 

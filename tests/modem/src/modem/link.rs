@@ -55,7 +55,6 @@ impl Modem {
                 self.events.push(if on { "bam-on" } else { "bam-off" });
             }
             Action::Connected => {
-                self.acks_due = 0;
                 self.events.push("connected");
                 self.flush();
             }

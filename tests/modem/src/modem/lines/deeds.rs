@@ -58,6 +58,8 @@ impl Modem {
                     Signal::Ack => ACK,
                 };
                 self.smsm.flip_apps(&self.smem, bit);
+                // It looks like an ack.
+                self.acks_due += u32::from(signal == Signal::Ack);
                 return true;
             }
             Deed::PowerOff { at_once } => self.step(Input::Force { on: false, at_once }),
