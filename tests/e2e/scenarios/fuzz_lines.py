@@ -14,10 +14,11 @@ from harness.hostile import EXCUSED, Total, bring_up, describe, fresh, play, rea
 from harness.scenario import scenario
 
 # Sequences between two looks whether all is well.
-BATCH = 250
-# Longest time for traffic after a sequence before the next begins, in milliseconds. Less than the
-# way back takes at times: then the next sequence meets a driver that is not done with this one.
-SETTLE_MS = 50
+BATCH = 500
+# Longest time for traffic after a sequence before the next begins, in milliseconds: less than the
+# way back takes, so that the next sequence meets a driver that is not done with this one. And the
+# same after every fourth sequence: enough for most ways back.
+PLAN = {"settle_ms": 20, "rest_ms": 400}
 # How often each sequence of the corpus is played.
 REPEAT = 5
 
@@ -27,7 +28,7 @@ def _play_range(ctx: Context, total: Total, first: int, count: int) -> None:
         "seed": ctx.sizes.seed,
         "from": first,
         "count": count,
-        "plan": {"settle_ms": SETTLE_MS},
+        "plan": PLAN,
     }
     play(ctx, total, count, "hostile_lines", arguments)
 
@@ -76,7 +77,7 @@ def hostile_lines(ctx: Context) -> None:
         seconds = time.monotonic() - began
         ctx.progress(f"{first + count}/{ctx.sizes.lines} sequences, {seconds:.0f} s")
     ctx.note(f"LINES seed {ctx.sizes.seed}: {total}, {time.monotonic() - began:.0f} s")
-    check(total.recovered > total.sequences / 10, f"hardly any traffic between sequences: {total}")
+    check(total.recovered > total.sequences / 20, f"hardly any traffic between sequences: {total}")
 
 
 @scenario(

@@ -7,14 +7,10 @@
 //! not for long: the next one may find Linux still busy with this one.
 
 mod deeds;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-use serde::{
-    Deserialize,
-    Serialize, //
-};
 
 use super::Modem;
 use crate::hostile::lines::{
@@ -24,57 +20,19 @@ use crate::hostile::lines::{
     When, //
 };
 use crate::power::Phase;
+pub use terms::{
+    LinesPlan,
+    LinesReport, //
+};
 
 /// Frames of Linux that show that the link works again.
 const FRAMES: u64 = 2;
+/// Of so many sequences one is followed by a rest.
+const REST_EVERY: u64 = 4;
 /// How long firmware takes from an assert until it is back. In truth seconds.
 const BOOT: Duration = Duration::from_millis(300);
 /// Most things done at once: the guest's register accesses wait for the lock.
 const AT_ONCE: u32 = 5000;
-
-/// What a run of sequences needs to know apart from their content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinesPlan {
-    /// Longest wait for traffic after each sequence, in milliseconds.
-    pub settle_ms: u32,
-    /// The modem's idle time, in milliseconds.
-    pub idle_ms: u32,
-    /// Firmware that gets no ack of its power-up in time starts anew, as that
-    /// of phones does.
-    pub asserts: bool,
-}
-
-impl Default for LinesPlan {
-    fn default() -> Self {
-        Self {
-            settle_ms: 60,
-            idle_ms: 10,
-            asserts: true,
-        }
-    }
-}
-
-/// What has been played.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct LinesReport {
-    /// Whether there is more to be played, or the traffic of Linux has not
-    /// come back after the last.
-    pub running: bool,
-    /// Number of the sequence that is being played, or comes next.
-    pub number: u64,
-    /// Sequences that have ended, by how. All but the last get only so much
-    /// time until the next begins.
-    pub ended: BTreeMap<String, u64>,
-    /// After so many there was traffic again before the next.
-    pub recovered: u64,
-    /// Times that firmware started anew for want of an ack.
-    pub asserted: u64,
-    /// From the end of the last sequence to traffic, in milliseconds.
-    pub recovery_ms: u64,
-    /// Deeds done, by kind.
-    pub deeds: BTreeMap<String, u64>,
-}
 
 /// What Linux has done since the last step.
 #[derive(Debug, Default)]
@@ -199,11 +157,21 @@ impl Lines {
             return Some(playing.since + gap);
         }
         if playing.ended.is_some() {
-            return (!self.is_last()).then(|| playing.since + ms(self.plan.settle_ms));
+            return (!self.is_last()).then(|| playing.since + self.patience());
         }
         let (When::AfterUs(wait) | When::At(_, wait)) =
             playing.sequence.steps.get(playing.index)?.when;
         Some(playing.since + us(wait))
+    }
+
+    /// How long to wait for traffic before the next sequence.
+    fn patience(&self) -> Duration {
+        let rest = self.report.number % REST_EVERY == REST_EVERY - 1;
+        ms(if rest {
+            self.plan.rest_ms
+        } else {
+            self.plan.settle_ms
+        })
     }
 
     fn is_last(&self) -> bool {
@@ -297,7 +265,7 @@ impl Lines {
     fn has_settled(&mut self, frames: u64, since: Duration, modem: &mut Modem) -> bool {
         let settled = modem.counters.uplink_frames >= frames + FRAMES;
         let last = self.is_last();
-        let over = !last && modem.now >= since + ms(self.plan.settle_ms);
+        let over = !last && modem.now >= since + self.patience();
         if !settled && !over {
             return false;
         }

@@ -23,9 +23,9 @@ use crate::hostile::{
 /// Most steps of a free mixture.
 const STEPS: u32 = 7;
 /// Longest wait for a moment, in microseconds.
-const PATIENCE_US: u32 = 20_000;
+const PATIENCE_US: u32 = 12_000;
 /// Of so many sequences one is slow: long enough for Linux' own time-outs.
-const SLOW_ONE_IN: u32 = 100;
+const SLOW_ONE_IN: u32 = 200;
 /// Longest wait in a slow one, in microseconds. Linux waits for 2 s.
 const SLOW_US: u32 = 2_600_000;
 /// Channels that are opened and closed: some that Linux uses, and others.
@@ -186,8 +186,8 @@ impl Draw {
 
     fn interrupts(&mut self) -> Deed {
         Deed::Storm {
-            count: self.0.between(1, 500),
-            gap_us: self.pick(&[0, 0, 10, 50], 0),
+            count: self.0.between(1, 400),
+            gap_us: self.pick(&[0, 0, 10, 30], 0),
         }
     }
 
