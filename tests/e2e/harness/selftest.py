@@ -40,6 +40,19 @@ KNOWN = """\
 [   11.111111]  skb_mac_header+0x1/0x2
 [   11.111111] ---[ end trace 0000000000000000 ]---
 """
+RACE = """\
+[   13.000000] ==================================================================
+[   13.000000] BUG: KCSAN: data-race in tick_sched_timer / {function}
+[   13.000000]
+[   13.000000] write to 0xffff000001000000 of 8 bytes by task 1 on cpu 0:
+[   13.000000]  {function}+0x10/0x20{module}
+[   13.000000] read to 0xffff000001000000 of 8 bytes by interrupt on cpu 1:
+[   13.000000]  tick_sched_timer+0x10/0x20
+[   13.000000]
+[   13.000000] Reported by Kernel Concurrency Sanitizer on:
+[   13.000000] CPU: 1 UID: 0 PID: 0 Comm: swapper/1
+[   13.000000] ==================================================================
+"""
 CLEAN = """\
 [    0.123456] DMA-API: preallocated 65536 debug entries
 [    0.123456] DMA-API: debugging enabled by kernel config
@@ -94,6 +107,15 @@ def known_warnings() -> None:
     check_equal(splat.without(log, ("skb_mac_header",)), FAULTS, "log without a known warning")
     check_equal(splat.without(log, ("skb_transport",)), log, "log with another known warning")
     check_equal(splat.without(log, ()), log, "log with no known warning")
+
+
+def data_races() -> None:
+    """A data race counts if a driver under test has to do with it, also next to one that does not."""
+    foreign = RACE.format(function="update_load", module="")
+    own = RACE.format(function="_RNvMs_NtB6_6driver2Tx4send", module=" [bam_dmux]")
+    check_equal(splat.find(foreign), [], "a race of the kernel's own")
+    check_equal(len(splat.find(foreign + own + foreign)), 1, "a race of the driver's")
+    check_equal(len(splat.find(foreign + FAULTS)), len(splat.find(FAULTS)), "faults next to a race")
 
 
 def ktap_reader(scratch: Path) -> None:
@@ -173,6 +195,7 @@ def run(results: Path) -> None:
     """All of them; raises FailedError."""
     splats()
     known_warnings()
+    data_races()
     defect_list()
     defect_document()
     modemmanager_log()
