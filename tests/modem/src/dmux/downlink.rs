@@ -126,6 +126,15 @@ impl Downlink {
         self.queue.is_empty()
     }
 
+    /// How many of `wanted` transfers there is room for. The others count as dropped without being
+    /// made: somebody may ask for thousands of millions.
+    pub fn admit(&self, wanted: u32, counters: &mut Counters) -> u32 {
+        let room = LIMIT.saturating_sub(self.queue.len());
+        let admitted = wanted.min(u32::try_from(room).unwrap_or(u32::MAX));
+        counters.downlink_queue_full += u64::from(wanted - admitted);
+        admitted
+    }
+
     /// Whether packets from the network should wait in the network.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -191,5 +200,15 @@ mod tests {
         downlink.pop();
         downlink.starve(&mut counters);
         assert_eq!(counters.rx_starved, 2);
+    }
+
+    /// A number of transfers beyond all bounds costs no more than the queue holds.
+    #[test]
+    fn admits_what_there_is_room_for() {
+        let (mut queue, mut counters) = (Downlink::default(), Counters::default());
+        queue.raw(vec![0; 8], &mut counters);
+        assert_eq!(queue.admit(u32::MAX, &mut counters), 1023);
+        assert_eq!(counters.downlink_queue_full, u64::from(u32::MAX) - 1023);
+        assert_eq!(queue.admit(5, &mut counters), 5);
     }
 }

@@ -268,7 +268,7 @@ impl Modem {
     /// The modem has crashed.
     pub fn inject(&mut self, bytes: &[u8], repeat: u32) -> Result<(), Refused> {
         self.check_channels(&[])?;
-        for _ in 0..repeat {
+        for _ in 0..self.downlink.admit(repeat, &mut self.counters) {
             self.downlink.raw(bytes.to_vec(), &mut self.counters);
         }
         self.send_now();
@@ -281,7 +281,7 @@ impl Modem {
     /// The modem has crashed. The channel is not checked.
     pub fn send_data(&mut self, channel: u8, payload: &[u8], repeat: u32) -> Result<(), Refused> {
         self.check_channels(&[])?;
-        for _ in 0..repeat {
+        for _ in 0..self.downlink.admit(repeat, &mut self.counters) {
             self.downlink
                 .frame(DATA, channel, payload, &mut self.counters);
         }
