@@ -110,7 +110,7 @@ def known_warnings() -> None:
 
 
 def data_races() -> None:
-    """A data race counts if a driver under test has to do with it, also next to one that does not."""
+    """A data race counts if a driver under test has to do with it, also next to another."""
     foreign = RACE.format(function="update_load", module="")
     own = RACE.format(function="_RNvMs_NtB6_6driver2Tx4send", module=" [bam_dmux]")
     check_equal(splat.find(foreign), [], "a race of the kernel's own")

@@ -57,10 +57,10 @@ HARMLESS = re.compile(
 WARNING = re.compile(
     r"^[^\n]*-+\[ cut here \]-+$.*?^[^\n]*---\[ end trace [^\n]*\n?", re.MULTILINE | re.DOTALL
 )
-# A data race as KCSAN reports it, from one line of "=" to the next. With KCSAN_STRICT each kernel
-# has many, in its scheduler, its network stack and elsewhere, that its developers know of and leave as
-# they are. Those in which none of the two accesses was made by a driver under test, nor by anything
-# that it called, are no business of ours.
+# A data race as KCSAN reports it, from one line of "=" to the next. With KCSAN_STRICT there are
+# some in the kernel itself that its developers know of and leave as they are. Those in which none
+# of the two accesses was made by a driver under test, nor by anything that it called, are no
+# business of ours.
 RACE = re.compile(
     r"^[^\n]*={60,}\n[^\n]*BUG: KCSAN: .*?^[^\n]*={60,}$\n?", re.MULTILINE | re.DOTALL
 )
