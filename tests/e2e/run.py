@@ -38,17 +38,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument(
-        "--driver", choices=list(paths.DRIVERS), default=os.environ.get("DRIVER") or "ours"
+        "--driver", choices=list(paths.DRIVERS), default=os.environ.get("DRIVER") or None
     )
     parser.add_argument("--kernel", choices=paths.KERNELS, default=os.environ.get("KERNEL") or None)
     parser.add_argument("--jobs", type=int, default=0, help="phones side by side")
     parser.add_argument("-k", dest="pattern", default="", help="only scenarios with one of these")
     parser.add_argument("--repeat", type=int, default=1, help="run each scenario so often")
-    parser.add_argument("--reuse", default="", help="defects: results that need no new run")
+    parser.add_argument(
+        "--reuse", action="append", default=[], help="defects: results that need no new run"
+    )
     for size in dataclasses.fields(Sizes):
         parser.add_argument(f"--{size.name}", type=int, help="of a campaign; default %(default)s")
     parser.set_defaults(**dataclasses.asdict(LONG))
     options = parser.parse_args(arguments)
+    if options.driver is None and options.command != "defects":
+        options.driver = "ours"
     if options.kernel is None:
         # Mainline's driver trips over the debug kernel's checks with its first packet.
         debug = options.command in ("test", "campaign") and options.driver == "ours"

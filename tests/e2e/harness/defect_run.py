@@ -32,10 +32,10 @@ def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
 
 
 def run(options: argparse.Namespace, results: Path) -> bool:
-    """All that have no result in the directory that --reuse names, or those that match -k; then
-    the table. True if all is as it should be."""
+    """All that have no result in the directories that --reuse names, or those that match -k, on
+    both drivers or one of them; then the table. True if all is as it should be."""
     shown = [item for item in scenario.load_all() if item.defects]
-    earlier = read(paths.RESULTS / options.reuse) if options.reuse else []
+    earlier = [run for name in options.reuse for run in read(paths.RESULTS / name)]
     asked = {item.name for item in scenario.select("ours", options.pattern)}
     todo: dict[tuple[str, str], list[Scenario]] = {}
     for number, ((driver, kernel), scenarios) in enumerate(plan(shown).items()):
@@ -49,7 +49,9 @@ def run(options: argparse.Namespace, results: Path) -> bool:
         again = {
             item.name
             for item in scenarios
-            if item.name in asked and (options.pattern or item.name not in have)
+            if options.driver in (None, driver)
+            and item.name in asked
+            and (options.pattern or item.name not in have)
         }
         todo[driver, kernel] = [item for item in scenarios if item.name in again]
         wanted = {item.name for item in scenarios} - again
