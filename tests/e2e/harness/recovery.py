@@ -49,7 +49,7 @@ def recovered(ctx: Context, what: str, since: float, bound: float = RECOVERY_BOU
     times = []
     for channel in CHANNELS:
         ctx.wait_until(
-            lambda channel=channel: once(ctx, channel), f"channel {channel} works again", 40, 0.01
+            lambda channel=channel: once(ctx, channel), f"channel {channel} works again", 15, 0.01
         )
         times.append(time.monotonic() - since)
     shown = ", ".join(f"{seconds:.2f}" for seconds in times)

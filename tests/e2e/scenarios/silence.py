@@ -38,7 +38,7 @@ def crash_silent(ctx: Context) -> None:
         ctx.wait_until(
             lambda: ctx.phone.call("interface", name=ctx.name(0))["carrier"] != "1",
             "the interface loses its carrier",
-            40,
+            25,
         )
         ctx.note(f"FOUND OUT after {time.monotonic() - began:.1f} s, BAM off: {bam_off}")
         ctx.modem.call("reset_counters")
