@@ -47,6 +47,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--reuse", action="append", default=[], help="defects: results that need no new run"
     )
+    parser.add_argument(
+        "--partial", action="store_true", help="defects: a table though results are missing"
+    )
     for size in dataclasses.fields(Sizes):
         parser.add_argument(f"--{size.name}", type=int, help="of a campaign; default %(default)s")
     parser.set_defaults(**dataclasses.asdict(LONG))

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, results: Path) -> bool:
             paths.need_everything(kernel, driver)
             again = scenarios * options.repeat
             good = run_one(driver, kernel, again, results, options.jobs) and good
-    return write(results) and good
+    return write(results, options.partial) and good
 
 
 def keep(directory: Path, driver: str, kernel: str, results: list[dict[str, Any]]) -> None:
@@ -93,7 +93,7 @@ def read(results: Path) -> list[dict[str, Any]]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
-def write(results: Path) -> bool:
+def write(results: Path, partial: bool) -> bool:
     """The document, if there is a result for each scenario of the table on each driver."""
     runs = read(results)
     scenarios = scenario.load_all()
@@ -104,10 +104,11 @@ def write(results: Path) -> bool:
     }
     there = {(run["driver"], result["name"]) for run in runs for result in run["results"]}
     if missing := sorted(f"{name} ({driver})" for driver, name in expected - there):
-        print(f"# no table: there are no results for {', '.join(missing)}")
+        print(f"# there are no results for {', '.join(missing)}")
         print(f"# 'run.py defects --reuse {results.name}' runs what is missing")
-        return False
+        if not partial:
+            return False
     release = next((paths.modules("base") / "lib/modules").iterdir()).name
     DOCUMENT.write_text(defect_table.render(scenarios, runs, release), encoding="utf-8")
     print(f"# written: Documentation/{DOCUMENT.name}")
-    return True
+    return not missing
