@@ -65,10 +65,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def new_results(command: str) -> Path:
-    """A directory for this run's logs; old ones go."""
+def new_results(command: str, used: list[str]) -> Path:
+    """A directory for this run's logs; old ones go, but for those that are used."""
     paths.RESULTS.mkdir(parents=True, exist_ok=True)
-    old = sorted(path for path in paths.RESULTS.iterdir() if path.is_dir())
+    found = sorted(path for path in paths.RESULTS.iterdir() if path.is_dir())
+    old = [path for path in found if path.name not in used]
     for path in old[:-KEEP_RUNS]:
         shutil.rmtree(path, ignore_errors=True)
     results = paths.RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}"
@@ -102,12 +103,13 @@ def main() -> int:
     if options.command == "check":
         return 0 if check() else 1
     try:
-        driver = "ours" if options.command == "kunit" else options.driver
-        paths.need_everything(options.kernel, driver, with_modem=options.command != "kunit")
-        results = new_results(options.command)
         if options.command == "defects":
+            results = new_results(options.command, options.reuse)
             selftest.run(results)
             return 0 if defect_run.run(options, results) else 1
+        driver = "ours" if options.command == "kunit" else options.driver
+        paths.need_everything(options.kernel, driver, with_modem=options.command != "kunit")
+        results = new_results(options.command, options.reuse)
         initrd = paths.initramfs(options.kernel, results / "initramfs.cpio")
         good = run(options, results, initrd)
         initrd.unlink()
