@@ -25,10 +25,13 @@ def problems() -> list[str]:
 
 def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
     """What runs on which driver and kernel."""
-    runs: dict[tuple[str, str], list[Scenario]] = {}
+    runs: dict[tuple[str, str], list[Scenario]] = {
+        ("mainline", "base"): [],
+        ("ours", "debug"): scenarios,
+    }
     for item in scenarios:
         runs.setdefault(("mainline", item.mainline_kernel), []).append(item)
-    return {**runs, ("ours", "debug"): scenarios}
+    return runs
 
 
 def run(options: argparse.Namespace, results: Path) -> bool:
@@ -86,8 +89,8 @@ def run_one(driver: str, kernel: str, scenarios: list[Scenario], results: Path, 
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    """The results of the runs in a directory."""
-    files = sorted(results.glob("*/results.json"))
+    """The results of the runs in a directory: of one of ours, or of 'run.py test'."""
+    files = sorted([*results.glob("results.json"), *results.glob("*/results.json")])
     if not files:
         raise MissingError(f"there are no results in {paths.shown(results)}")
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
