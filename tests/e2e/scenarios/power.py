@@ -152,8 +152,6 @@ def power_cut(ctx: Context) -> None:
 @scenario(
     "lost, doubled and late edges of the modem's lines: the link follows the levels",
     cost=30,
-    defects=(1, 6),
-    symptom=r"not within \d+ s: autosuspend",
     allowed=("ap_ack_timeout",),
 )
 def edges(ctx: Context) -> None:
