@@ -48,10 +48,12 @@ PATTERNS = [
 ]
 SPLAT = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
 # What looks like a report and is none. The amba device is a GPIO controller of QEMU's for
-# which the guest has no driver; the kernel complains of it in some of its sleeps.
+# which the guest has no driver; the kernel complains of it in some of its sleeps. The tracker of
+# references counts those it has no memory for, so it still finds one that is not given back.
 HARMLESS = re.compile(
     r"WARNING: .*unsupported device|kunit|RCU Tasks|debug_ref_tracker"
     r"|amba \S+: Unbalanced pm_runtime_enable"
+    r"|ref_tracker: memory allocation failure, unreliable refcount tracker"
 )
 # A warning with all that belongs to it.
 WARNING = re.compile(

@@ -16,6 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import faults
 import frames
 import probes
 import system
@@ -23,6 +24,7 @@ import traffic
 import verify
 
 FUNCTIONS = {
+    **faults.FUNCTIONS,
     **frames.FUNCTIONS,
     **probes.FUNCTIONS,
     **system.FUNCTIONS,

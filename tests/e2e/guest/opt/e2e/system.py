@@ -95,7 +95,32 @@ def link_local(name):
     return None
 
 
+def leftovers():
+    """What a driver that is not bound has left behind, in words."""
+    found = [f"interface {name}" for name in interfaces().values()]
+    for line in (read("/proc/interrupts") or "").splitlines():
+        if "bam-dmux-pc" in line:
+            found.append(f"interrupt: {line.strip()}")
+    found += glob.glob("/sys/kernel/debug/bam_dmux/*/*")
+    found += [f"DMA channel: {line}" for line in _dma_users() if "bam-dmux" in line]
+    now = device()
+    if now["driver"]:
+        found.append(f"driver {now['driver']} is bound")
+    if now["runtime_usage"] not in (None, "0"):
+        found.append(f"{now['runtime_usage']} runtime PM references")
+    if now["runtime_status"] not in (None, "suspended", "unsupported"):
+        found.append(f"runtime PM status {now['runtime_status']}")
+    if glob.glob(now["path"] + "/net/*"):
+        found.append("network devices below the platform device")
+    return found
+
+
+def _dma_users():
+    return (read("/sys/kernel/debug/dmaengine/summary") or "").splitlines()
+
+
 FUNCTIONS = {
+    "leftovers": leftovers,
     "driver_counters": driver_counters,
     "link_local": link_local,
     "interfaces": lambda: {str(port): name for port, name in interfaces().items()},
