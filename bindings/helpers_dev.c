@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * C functions for the Rust abstractions of devices, DMA and power. See helpers_dev.h.
+ *
+ * Those marked with ALLOW_ERROR_INJECTION() can be made to fail by the kernel's fail_function, for
+ * tests; where it is not configured, the mark is nothing.
  */
 
 #include <linux/completion.h>
@@ -8,6 +11,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
 #include <linux/err.h>
+#include <linux/error-injection.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/of.h>
@@ -158,6 +162,7 @@ dma_addr_t bam_dmux_helper_dma_map_single(struct device *dev, void *ptr, size_t 
 {
 	return dma_map_single(dev, ptr, len, dir);
 }
+ALLOW_ERROR_INJECTION(bam_dmux_helper_dma_map_single, ERRNO);
 
 void bam_dmux_helper_dma_unmap_single(struct device *dev, dma_addr_t addr, size_t len,
 				      enum dma_data_direction dir)
@@ -176,6 +181,7 @@ struct dma_chan *bam_dmux_helper_dma_request_chan(struct device *dev, const char
 {
 	return dma_request_chan(dev, name);
 }
+ALLOW_ERROR_INJECTION(bam_dmux_helper_dma_request_chan, ERRNO);
 
 void bam_dmux_helper_dma_release_channel(struct dma_chan *chan)
 {
@@ -204,6 +210,7 @@ int bam_dmux_helper_dmaengine_set_maxburst(struct dma_chan *chan,
 
 	return dmaengine_slave_config(chan, &config);
 }
+ALLOW_ERROR_INJECTION(bam_dmux_helper_dmaengine_set_maxburst, ERRNO);
 
 struct dma_async_tx_descriptor *
 bam_dmux_helper_dmaengine_prep_slave_single(struct dma_chan *chan, dma_addr_t addr, size_t len,
@@ -211,6 +218,7 @@ bam_dmux_helper_dmaengine_prep_slave_single(struct dma_chan *chan, dma_addr_t ad
 {
 	return dmaengine_prep_slave_single(chan, addr, len, dir, flags);
 }
+ALLOW_ERROR_INJECTION(bam_dmux_helper_dmaengine_prep_slave_single, NULL);
 
 int bam_dmux_helper_dmaengine_submit(struct dma_async_tx_descriptor *desc,
 				     void (*callback)(void *param), void *param)
@@ -220,6 +228,7 @@ int bam_dmux_helper_dmaengine_submit(struct dma_async_tx_descriptor *desc,
 
 	return dma_submit_error(dmaengine_submit(desc));
 }
+ALLOW_ERROR_INJECTION(bam_dmux_helper_dmaengine_submit, ERRNO);
 
 void bam_dmux_helper_dma_async_issue_pending(struct dma_chan *chan)
 {
