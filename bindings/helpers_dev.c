@@ -14,6 +14,7 @@
 #include <linux/error-injection.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_irq.h>
 #include <linux/pm_runtime.h>
@@ -255,6 +256,21 @@ bool bam_dmux_helper_module_get(void)
 void bam_dmux_helper_module_put(void)
 {
 	module_put(THIS_MODULE);
+}
+
+/* --- What outlives a driver's time with a device --- */
+
+/* Protects all lists of it. In C, since it has to be there from the start on. */
+static DEFINE_MUTEX(bam_dmux_shelf_mutex);
+
+void bam_dmux_helper_shelf_lock(void)
+{
+	mutex_lock(&bam_dmux_shelf_mutex);
+}
+
+void bam_dmux_helper_shelf_unlock(void)
+{
+	mutex_unlock(&bam_dmux_shelf_mutex);
 }
 
 /* --- Restarts of a remote processor --- */

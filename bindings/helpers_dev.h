@@ -85,6 +85,11 @@ void bam_dmux_helper_dmaengine_synchronize(struct dma_chan *chan);
 bool bam_dmux_helper_module_get(void);
 void bam_dmux_helper_module_put(void);
 
+/* --- What outlives a driver's time with a device --- */
+
+void bam_dmux_helper_shelf_lock(void);
+void bam_dmux_helper_shelf_unlock(void);
+
 /* --- Restarts of a remote processor --- */
 
 /*

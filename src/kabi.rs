@@ -22,6 +22,7 @@
 //! | [`ssr`] | restarts of the modem |
 //! | [`devlink`] | devlink instances with health reporters |
 //! | [`module`] | this module's reference count |
+//! | [`shelf`] | none: what outlives a driver's time with a device |
 //! | [`work`] | work items with delay and cancellation |
 //! | [`completion`] | `struct completion` with a bounded wait |
 #![allow(unsafe_code)]
@@ -40,6 +41,7 @@ pub(crate) mod netdev;
 pub(crate) mod platform;
 pub(crate) mod ratelimit;
 pub(crate) mod runtime_pm;
+pub(crate) mod shelf;
 pub(crate) mod skb;
 pub(crate) mod smem_state;
 pub(crate) mod smsm;
