@@ -148,6 +148,7 @@ impl Dmux {
 
     /// Makes receive and transmit completions live. Process context.
     pub(crate) fn start(self: &Arc<Self>) -> Result {
+        self.take_over();
         self.napi
             .start(Arc::new(PollHandler(self.clone()), GFP_KERNEL)?);
         Ok(())

@@ -30,11 +30,10 @@
 //! - They are taken down when the power line says that the BAM has power again, before the pipes are
 //!   connected anew; then the registers are those of a BAM that has just been reset.
 //! - When the driver is unbound before that: with a power line that is low, or firmware that is
-//!   stopped, they are never given back. Buffers and channels are lost until the next boot of Linux,
-//!   which is better than a bus that stands still. So that this takes a deliberate act, the module
-//!   cannot be unloaded in that state. With a power line that is high they *are* taken down, also if
-//!   the modem is silent: a line that stands high is the only evidence there is, and firmware that
-//!   hangs leaves the BAM powered.
+//!   stopped, they stay as they are, and the module cannot be unloaded. A driver that is bound to the
+//!   device again takes them over, and takes them down as above. With a power line that is high they
+//!   *are* taken down, also if the modem is silent: a line that stands high is the only evidence there
+//!   is, and firmware that hangs leaves the BAM powered.
 //!
 //! What cannot be guaranteed: between the death of a modem and the moment at which Linux hears of it
 //! or finds out, the driver rings doorbells; and the DMA engine's own interrupt handler reads

@@ -52,6 +52,7 @@ use frame::{
     receive,
     was_written, //
 };
+pub(crate) use ring::ParkedPipe;
 use ring::Ring;
 
 /// Buffers posted. What firmware assumes of a driver that does not negotiate.
@@ -174,11 +175,14 @@ impl Rx {
         }
     }
 
-    /// Gives up the pipe that was put aside: BAM will not be touched any more. Returns the number of
-    /// buffers that are lost with it, if there is one.
-    pub(crate) fn leave_behind(&self) -> Option<usize> {
-        let parked = self.ring.lock().parked.take()?;
-        Some(parked.in_flight())
+    /// Gives away the pipe that was put aside: BAM will not be touched any more.
+    pub(crate) fn give_away(&self) -> Option<ParkedPipe> {
+        self.ring.lock().parked.take()
+    }
+
+    /// Takes over a pipe that was put aside before this ring was made.
+    pub(crate) fn take_over(&self, parked: Option<ParkedPipe>) {
+        self.ring.lock().parked = parked;
     }
 
     /// How many frames came so far, ever.

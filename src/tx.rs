@@ -63,6 +63,7 @@ mod report;
 mod ring;
 
 pub(crate) use ring::Frame;
+pub(crate) use ring::ParkedPipe;
 use ring::{
     Fate,
     Ring, //
@@ -184,11 +185,14 @@ impl Tx {
         }
     }
 
-    /// Gives up the pipe that was put aside: BAM will not be touched any more. Returns the number of
-    /// buffers that are lost with it, if there is one.
-    pub(crate) fn leave_behind(&self) -> Option<usize> {
-        let parked = self.ring.lock().parked.take()?;
-        Some(parked.in_flight())
+    /// Gives away the pipe that was put aside: BAM will not be touched any more.
+    pub(crate) fn give_away(&self) -> Option<ParkedPipe> {
+        self.ring.lock().parked.take()
+    }
+
+    /// Takes over a pipe that was put aside before this ring was made.
+    pub(crate) fn take_over(&self, parked: Option<ParkedPipe>) {
+        self.ring.lock().parked = parked;
     }
 
     /// Whether a pipe was put aside.

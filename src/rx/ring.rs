@@ -19,10 +19,13 @@ use super::super::{
     }, //
 };
 
+/// A pipe that was put aside.
+pub(crate) type ParkedPipe = Parked<FromDevice, ()>;
+
 pub(super) struct Ring {
     pub(super) pipe: Option<Pipe<FromDevice, ()>>,
     /// A pipe of before, which could not be taken down.
-    pub(super) parked: Option<Parked<FromDevice, ()>>,
+    pub(super) parked: Option<ParkedPipe>,
     /// Buffers that the pipe should have and has not; 0 while no pipe is connected.
     pub(super) missing: usize,
     /// Frames taken out so far, ever.

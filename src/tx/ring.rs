@@ -41,7 +41,7 @@ use super::super::{
 
 /// What the driver has to know of a frame when it is done.
 #[derive(Clone, Copy)]
-pub(super) struct Meta {
+pub(crate) struct Meta {
     pub(super) channel: Channel,
     pub(super) command: Command,
     /// Payload bytes as the network stack counts them; 0 for commands.
@@ -98,11 +98,14 @@ pub(super) enum Fate {
     Dropped,
 }
 
+/// A pipe that was put aside.
+pub(crate) type ParkedPipe = Parked<ToDevice, Meta>;
+
 pub(super) struct Ring {
     pub(super) waiting: Fifo<Frame>,
     pub(super) pipe: Option<Pipe<ToDevice, Meta>>,
     /// A pipe of before, which could not be taken down. Its frames are accounted for.
-    pub(super) parked: Option<Parked<ToDevice, Meta>>,
+    pub(super) parked: Option<ParkedPipe>,
     /// Data frames, waiting and in flight together.
     pub(super) data: Occupancy,
     pub(super) open: bool,
