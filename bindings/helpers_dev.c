@@ -20,7 +20,9 @@
 #include <linux/pm_runtime.h>
 #include <linux/pm_wakeirq.h>
 #include <linux/pm_wakeup.h>
+#include <linux/remoteproc.h>
 #include <linux/remoteproc/qcom_rproc.h>
+#include <linux/string.h>
 
 #include "helpers_dev.h"
 
@@ -274,6 +276,39 @@ void bam_dmux_helper_shelf_unlock(void)
 }
 
 /* --- Restarts of a remote processor --- */
+
+static int bam_dmux_is_rproc(struct device *dev, const void *unused)
+{
+	return dev->class && !strcmp(dev->class->name, "remoteproc");
+}
+
+void *bam_dmux_helper_rproc_lock(struct device *dev, bool *stopped)
+{
+	struct device *child;
+	struct rproc *rproc;
+
+	*stopped = false;
+	child = dev->parent ? device_find_child(dev->parent, NULL, bam_dmux_is_rproc) : NULL;
+	if (!child)
+		return NULL;
+
+	rproc = container_of(child, struct rproc, dev);
+	mutex_lock(&rproc->lock);
+	*stopped = rproc->state == RPROC_OFFLINE || rproc->state == RPROC_CRASHED;
+
+	return rproc;
+}
+
+void bam_dmux_helper_rproc_unlock(void *cookie)
+{
+	struct rproc *rproc = cookie;
+
+	if (!rproc)
+		return;
+
+	mutex_unlock(&rproc->lock);
+	put_device(&rproc->dev);
+}
 
 #if IS_ENABLED(CONFIG_QCOM_RPROC_COMMON)
 

@@ -93,6 +93,14 @@ void bam_dmux_helper_shelf_unlock(void);
 /* --- Restarts of a remote processor --- */
 
 /*
+ * Finds the remote processor whose driver has made this device; waits for a start or stop that is
+ * under way, and keeps it from the next. Says whether it is stopped, or has crashed and is not
+ * started yet. Returns a cookie for the other function, or NULL if there is no such processor.
+ */
+void *bam_dmux_helper_rproc_lock(struct device *dev, bool *stopped);
+void bam_dmux_helper_rproc_unlock(void *cookie);
+
+/*
  * NULL if this kernel has no restart notifications, or the module that sends them is not loaded.
  * Otherwise a cookie for the other function, or an error pointer.
  */

@@ -47,7 +47,7 @@ pub(crate) struct BamDmux;
 /// What can call in from outside, dropped in this order.
 struct Callers {
     _wakeup: Option<wakeup::Registration>,
-    _restarts: Option<Pin<KBox<Notifier<RestartWatch>>>>,
+    restarts: Option<Pin<KBox<Notifier<RestartWatch>>>>,
     _power: Pin<KBox<Listener<PowerLine>>>,
     _ack: Pin<KBox<Listener<AckLine>>>,
 }
@@ -91,7 +91,7 @@ impl kabi_platform::Driver for BamDmux {
         // From here on the modem's edges are heard. Edges of before are not missed: the levels
         // are looked at below.
         let link = &dmux.link;
-        *data.callers.lock() = Some(Callers {
+        let callers = Callers {
             _wakeup: wakeup(pdev),
             _power: Listener::new(
                 &link.power_line,
@@ -103,8 +103,12 @@ impl kabi_platform::Driver for BamDmux {
                 c"bam-dmux-pc-ack",
                 Arc::new(AckLine(dmux.clone()), GFP_KERNEL)?,
             )?,
-            _restarts: Notifier::new(Arc::new(RestartWatch(dmux.clone()), GFP_KERNEL)?)?,
-        });
+            restarts: Notifier::new(Arc::new(RestartWatch(dmux.clone()), GFP_KERNEL)?)?,
+        };
+        if let Some(restarts) = &callers.restarts {
+            restarts.with_state(pdev.as_ref(), |stopped| link.found_firmware(stopped));
+        }
+        *data.callers.lock() = Some(callers);
         link.start(dmux);
         dev_dbg!(pdev, "bound, waiting for the modem to open channels\n");
         Ok(())

@@ -228,6 +228,14 @@ impl Link {
         self.live.load(Relaxed)
     }
 
+    /// The driver is bound and finds the firmware running, or `stopped`: then its lines stand as they
+    /// stood, whatever they say, and BAM may be dark. Before [`Link::start`].
+    pub(crate) fn found_firmware(&self, stopped: bool) {
+        if stopped {
+            self.state.lock().stopped();
+        }
+    }
+
     /// Begins to follow the modem. Clears what an earlier driver may have left behind: a vote that
     /// nobody holds.
     pub(crate) fn start(&self, dmux: &Arc<Dmux>) {

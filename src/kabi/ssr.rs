@@ -8,7 +8,10 @@
 //!
 //! C header: [`include/linux/remoteproc/qcom_rproc.h`](srctree/include/linux/remoteproc/qcom_rproc.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    platform::device_as_raw, //
+};
 
 use core::{
     marker::PhantomPinned,
@@ -16,6 +19,7 @@ use core::{
 };
 
 use kernel::{
+    device::Device,
     error::from_err_ptr,
     prelude::*,
     sync::{
@@ -175,6 +179,26 @@ impl<H: SsrHandler> Notifier<H> {
         }
         // CAST: NOTIFY_OK is 1.
         bindings::NOTIFY_OK as c_int
+    }
+}
+
+impl<H: SsrHandler> Notifier<H> {
+    /// Tells `f` whether the remote processor whose driver has made `dev` is stopped, or has crashed
+    /// and is not started yet. No event comes while `f` runs: one that said so came before this
+    /// subscription, the one that says that it is started will come. `false` if `dev` has another
+    /// origin.
+    ///
+    /// Process context, sleeps; waits for a start or stop that is under way. Not to be called by the
+    /// handler, nor with a lock held that it takes.
+    pub fn with_state<R>(&self, dev: &Device, f: impl FnOnce(bool) -> R) -> R {
+        let mut stopped = false;
+        // SAFETY: `dev` is a valid device. `stopped` is only used during the call.
+        let rproc =
+            unsafe { bindings::bam_dmux_helper_rproc_lock(device_as_raw(dev), &mut stopped) };
+        let result = f(stopped);
+        // SAFETY: It was locked above, if there is one.
+        unsafe { bindings::bam_dmux_helper_rproc_unlock(rproc) };
+        result
     }
 }
 
