@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that is short while traffic runs: frames may get lost, and are counted; nothing else is.
+
+Faults come by chance, in all contexts. How many there were, and of which kind, is in the log.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+from harness.background import background
+from harness.context import Context, far_ip
+from harness.errors import check, check_equal
+from harness.faults import (
+    NEEDS,
+    OWN,
+    PAGES,
+    SLAB,
+    aimed,
+    at_rest,
+    chance,
+    injected,
+    whole,
+)
+from harness.scenario import scenario
+
+# How often an allocation fails, in percent.
+CHANCES = (5, 50, 100)
+SECONDS = 1.0
+AUTOSUSPEND_MS = 20
+IDLE_MS = 30
+BODY = (b"\x45" + bytes(99)).hex()
+
+
+@contextmanager
+def load(ctx: Context, size: int) -> Iterator[None]:
+    """Echo traffic, of which each byte that comes back is right."""
+    ctx.phone.call(
+        "load_start", name="f", host=far_ip(0), size=size, window=24, patience=0.3, stream=5
+    )
+    try:
+        yield
+    finally:
+        result = ctx.phone.call("load_stop", name="f")
+        ctx.note(f"load: {result}")
+    check_equal(result["bad"], 0, "datagrams with wrong content")
+    check(result["sent"] > 0, "nothing was sent")
+
+
+def counters(ctx: Context) -> dict[str, int]:
+    """What the driver counted so far."""
+    return ctx.phone.call("driver_counters")
+
+
+@scenario(
+    "receive buffers that can't be replaced are counted and made up for, from one to all of them",
+    cost=30,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=NEEDS,
+)
+def faults_rx(ctx: Context) -> None:
+    """With all allocations failing the ring runs dry; frames wait in the modem and come later."""
+    for turn in range(ctx.sizes.rounds):
+        for percent in CHANCES:
+            before = counters(ctx)["rx_refill_failed"]
+            with aimed(ctx, depth=OWN):
+                with load(ctx, 900):
+                    chance(ctx, percent)
+                    time.sleep(SECONDS)
+                    chance(ctx, 0)
+                faults = injected(ctx)
+            failed = counters(ctx)["rx_refill_failed"] - before
+            ctx.progress(f"round {turn}, {percent} %: {faults} faults, {failed} refills failed")
+            check(failed > 0, f"no refill failed at {percent} %")
+            whole(ctx)
+        dry(ctx)
+
+
+def dry(ctx: Context) -> None:
+    """Frames that the modem sends while there is not one buffer: all arrive in the end."""
+    arrived = ctx.statistics()["rx_packets"]
+    starved = ctx.counter("rx_starved")
+    with aimed(ctx, depth=OWN):
+        chance(ctx, 100)
+        ctx.modem.call("data", channel=0, hex=BODY, repeat=100)
+        time.sleep(SECONDS)
+        check(ctx.statistics()["rx_packets"] - arrived < 100, "frames without a buffer arrive")
+    ctx.wait_until(lambda: ctx.statistics()["rx_packets"] - arrived >= 100, "all frames arrive")
+    check(ctx.counter("rx_starved") > starved, "the ring was never dry")
+    whole(ctx)
+
+
+@scenario(
+    "frames that can't be sent for want of memory are dropped and counted, OPEN and CLOSE never",
+    cost=30,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=NEEDS,
+)
+def faults_tx(ctx: Context) -> None:
+    """With a tap, so that there is a second user of each frame and it has to be copied."""
+    name = ctx.name(0)
+    for turn in range(ctx.sizes.rounds):
+        for percent in CHANCES:
+            before = (counters(ctx)["tx_no_memory"], ctx.statistics()["tx_dropped"])
+            with background(ctx, f"tcpdump -n -i {name}"), aimed(ctx, depth=OWN):
+                # A length that needs padding.
+                with load(ctx, 801):
+                    chance(ctx, percent)
+                    time.sleep(SECONDS)
+                    ctx.phone.run(f"ip link set dev {name} down; ip link set dev {name} up")
+                    time.sleep(SECONDS / 2)
+                    chance(ctx, 0)
+                faults = ctx.phone.call("faults_injected")
+            after = (counters(ctx)["tx_no_memory"], ctx.statistics()["tx_dropped"])
+            ctx.progress(
+                f"round {turn}, {percent} %: {faults}, (no memory, dropped): {before} {after}"
+            )
+            check(after[1] > before[1], f"no frame was dropped at {percent} %")
+            ctx.up()
+            ctx.wait_until(lambda: ctx.modem.status()["host_open"] == [0], "OPEN")
+            whole(ctx)
+    tcp(ctx)
+
+
+def tcp(ctx: Context) -> None:
+    """A stream with a few frames missing is slow, and complete."""
+    with aimed(ctx, depth=OWN):
+        chance(ctx, 1)
+        up = ctx.phone.call("tcp_upload", 300, host=far_ip(0), size=200_001, seed="f", timeout=200)
+        down = ctx.phone.call(
+            "tcp_download", 300, host=far_ip(0), size=200_001, seed="g", timeout=200
+        )
+        check(injected(ctx) > 0, "nothing failed")
+    ctx.note(f"TCP with faults: up {up}, down {down}")
+    check(up["good"] and down["good"], "content of the streams")
+    whole(ctx)
+
+
+@scenario(
+    "sleeping and waking with memory short anywhere: the modem gets its acks, the link comes back",
+    cost=40,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=NEEDS,
+)
+def faults_power(ctx: Context) -> None:
+    """Each power-up needs DMA channels, 32 KiB for their descriptors, and receive buffers."""
+    ctx.set_autosuspend(AUTOSUSPEND_MS)
+    ctx.modem.call("idle", ms=IDLE_MS)
+    ups = ctx.counter("power_ups")
+    for turn in range(10 * ctx.sizes.rounds):
+        kind = (SLAB, PAGES)[turn % 2]
+        with aimed(ctx):
+            chance(ctx, (2, 10, 40)[turn % 3], kind)
+            with load(ctx, 300):
+                time.sleep(SECONDS / 4)
+            time.sleep(SECONDS / 4)
+            faults = injected(ctx)
+        ctx.progress(
+            f"round {turn}: {faults} of {kind}, power-ups {ctx.counter('power_ups') - ups}"
+        )
+        whole(ctx)
+    ctx.wait_suspended()
+    check(ctx.counter("power_ups") - ups > 5 * ctx.sizes.rounds, "the link hardly ever slept")
+
+
+@scenario(
+    "a power-up without memory for a DMA channel is tried again until there is some, in words",
+    cost=20,
+    mainline=False,
+    needs=NEEDS,
+)
+def faults_power_up(ctx: Context) -> None:
+    """Nothing can be had for two seconds; the modem waits for its ack, and gets it afterwards."""
+    ctx.set_autosuspend(AUTOSUSPEND_MS)
+    ctx.modem.call("idle", ms=IDLE_MS)
+    ctx.wait_suspended()
+    start = ctx.phone.log_position()
+    for kind in (PAGES, SLAB):
+        acks = ctx.counter("acks_seen")
+        with aimed(ctx):
+            chance(ctx, 100, kind)
+            ctx.modem.call("idle", ms=None)
+            ctx.modem.call("power", on=True)
+            time.sleep(2)
+            check_equal(ctx.phase(), "rising", "where the modem stands")
+            check_equal(ctx.counter("acks_seen"), acks, "acks without DMA channels")
+            check(injected(ctx) > 1, "it was not tried again")
+        ctx.wait_until(lambda: ctx.phase() == "on", "the power-up is acknowledged")
+        whole(ctx)
+        ctx.modem.call("idle", ms=IDLE_MS)
+        ctx.wait_suspended()
+    log = ctx.phone.log(start)
+    said = log.count("can't set up the DMA pipes")
+    check(1 <= said <= 20, f"'can't set up the DMA pipes' was said {said} times")
+    check_equal(ctx.phone.call("driver_counters")["wakes_failed"], 0, "wake-ups that failed")
+
+
+@scenario(
+    "packets whose memory moves while the network stack looks at them: no loss, each byte right",
+    cost=10,
+    mainline=False,
+    needs=str(PurePosixPath(NEEDS).with_name("fail_skb_realloc")),
+)
+def faults_realloc(ctx: Context) -> None:
+    """The kernel's fail_skb_realloc, for every packet of the interface."""
+    ctx.phone.call("faults_realloc", name=ctx.name(0), percent=100)
+    try:
+        ctx.echo(count=100, size=700)
+        ctx.echo(count=20, size=1200, v6=True)
+        far = {"host": far_ip(0), "size": 200_001, "seed": "r", "timeout": 60}
+        for call in ("tcp_upload", "tcp_download"):
+            check(ctx.phone.call(call, 90, **far)["good"], f"content of {call}")
+        moved = ctx.phone.call("faults_injected")["fail_skb_realloc"]
+    finally:
+        ctx.phone.call("faults_realloc", name="", percent=0)
+    ctx.note(f"{moved} packets moved")
+    check(moved > 100, f"only {moved} packets moved")
+    at_rest(ctx)
+
+
+# Functions of the driver, the value that says that they failed, and what they do.
+DRIVER_FUNCTIONS = (
+    ("dma_map_single", -1, "mapping a buffer"),  # -1 is DMA_MAPPING_ERROR
+    ("dmaengine_prep_slave_single", 0, "preparing a descriptor"),
+    ("dmaengine_submit", -12, "submitting a descriptor"),
+    ("dma_request_chan", -19, "requesting a DMA channel"),
+    ("dmaengine_set_maxburst", -22, "configuring a DMA channel"),
+)
+
+
+@scenario(
+    "DMA that fails at any step, now and then or always, under load and at power-up",
+    cost=30,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=str(PurePosixPath(NEEDS).with_name("fail_function")),
+)
+def faults_dma(ctx: Context) -> None:
+    """What memory alone can't make fail; by the kernel's fail_function."""
+    ctx.modem.call("idle", ms=IDLE_MS)
+    for turn in range(ctx.sizes.rounds):
+        for function, value, what in DRIVER_FUNCTIONS:
+            for percent in (30, 100):
+                ctx.set_autosuspend(AUTOSUSPEND_MS)
+                name = f"bam_dmux_helper_{function}"
+                arguments = {"name": name, "retval": value}
+                with load(ctx, 400):
+                    ctx.phone.call("faults_function", **arguments, percent=percent)
+                    # With pauses, in which the link goes to sleep.
+                    time.sleep(SECONDS)
+                    faults = ctx.phone.call("faults_function", **arguments, percent=0)
+                ctx.progress(f"round {turn}: {what}, {percent} %: {faults} faults")
+                # A link that stays awake asks for no channel.
+                check(faults > 0 or "channel" in what, f"{what}: no fault")
+                whole(ctx)
+                if "channel" in what:
+                    at_power_up(ctx, arguments, what)
+
+
+def at_power_up(ctx: Context, arguments: dict[str, Any], what: str) -> None:
+    """Nothing goes while the modem raises its power."""
+    ctx.wait_suspended()
+    ctx.phone.call("faults_function", **arguments, percent=100)
+    ctx.modem.call("idle", ms=None)
+    ctx.modem.call("power", on=True)
+    time.sleep(SECONDS / 2)
+    check_equal(ctx.phase(), "rising", "where the modem stands")
+    faults = ctx.phone.call("faults_function", **arguments, percent=0)
+    check(faults > 1, f"{what} at power-up: {faults} faults")
+    ctx.wait_until(lambda: ctx.phase() == "on", "the power-up is acknowledged")
+    whole(ctx)
+    ctx.modem.call("idle", ms=IDLE_MS)
