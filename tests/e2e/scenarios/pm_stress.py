@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runtime power management under stress: everybody wants something else of the link."""
+
+import time
+
+from harness.context import IDLE_MS, Context, far_ip, guest_ip
+from harness.errors import check, check_equal
+from harness.scenario import scenario
+
+SECONDS = 8
+# The shortest that the modem takes.
+IDLE_MIN_MS = 5
+# What user space does meanwhile, each in a loop of its own until a file appears.
+MEDDLERS = (
+    # Forbid the link to sleep, and allow it again.
+    "echo on >{power}/control; sleep 0.0{n}; echo auto >{power}/control; sleep 0.0{n}",
+    # Change the delay, from never to at once.
+    "for d in 0 -1 1 100 0; do echo $d >{power}/autosuspend_delay_ms; sleep 0.1; done",
+    # Take an interface down and up.
+    "ip link set dev {other} down; ip link set dev {other} up; sleep 0.0{n}",
+    # Look.
+    "cat /sys/kernel/debug/bam_dmux/*/state {power}/runtime_status; ip -s link show {other}",
+)
+
+
+def meddle(ctx: Context, stop: str) -> None:
+    """Start the meddlers."""
+    words = {"power": f"{ctx.device()['path']}/power", "other": ctx.name(1)}
+    script = [f"rm -f {stop}"]
+    for number, text in enumerate(MEDDLERS):
+        body = text.format(n=number + 2, **words)
+        script.append(f"(until test -e {stop}; do {body}; done) >/dev/null 2>&1 &")
+    ctx.phone.run("\n".join(script))
+
+
+def settled(ctx: Context) -> None:
+    """The link sleeps, and all votes, acks and references add up."""
+    path = f"{ctx.device()['path']}/power"
+    ctx.phone.run(f"echo auto >{path}/control; echo 50 >{path}/autosuspend_delay_ms")
+    ctx.wait_suspended(20)
+    check_equal(ctx.device()["runtime_usage"], "0", "runtime PM references of a link that sleeps")
+    seen = ctx.modem.counters()
+    status = ctx.modem.status()
+    ctx.note(f"modem: { {name: value for name, value in seen.items() if value} }")
+    check_equal(seen["votes_up"], seen["votes_down"], "votes up and down")
+    check_equal(status["vote"], False, "the vote of a link that sleeps")
+    check_equal(seen["vote_before_ack"], 0, "votes that changed before the one before was acked")
+    check_equal(seen["acks_sent"], seen["votes_up"] + seen["votes_down"], "acks of the modem")
+    check_equal(seen["acks_seen"], seen["power_ups"] + seen["power_downs"], "acks of the driver")
+    check_equal(seen["ap_ack_unsolicited"], 0, "acks that nobody waits for")
+    check_equal(ctx.phone.call("driver_counters")["wakes_failed"], 0, "wake-ups that failed")
+
+
+@scenario(
+    "autosuspend at 0, traffic both ways, power/control and ip link in parallel: all adds up",
+    cost=25,
+    timeout=200,
+    mainline=False,
+    campaign=True,
+    # CLOSE and a frame that the modem sends cross each other.
+    allowed=("data_modem_closed",),
+)
+def pm_stress(ctx: Context) -> None:
+    """The modem's idle time is as short as it can be, so that frames get lost with its power."""
+    stop = "/tmp/meddled"
+    ctx.modem.call("open", channels=[1])
+    ctx.wait_interfaces({0, 1})
+    ctx.up((0, 1))
+    for turn in range(ctx.sizes.rounds):
+        ctx.set_autosuspend(0)
+        ctx.wait_suspended()
+        ctx.modem.call("idle", ms=IDLE_MIN_MS)
+        ctx.modem.call("reset_counters")
+        meddle(ctx, stop)
+        for channel in (0, 1):
+            ctx.phone.call(
+                "load_start",
+                name=f"p{channel}",
+                host=far_ip(channel),
+                size=200,
+                window=2,
+                patience=0.2,
+                stream=20 + channel,
+            )
+        until = time.monotonic() + SECONDS
+        pings = 0
+        while time.monotonic() < until:
+            pings += far_flood(ctx)
+        ctx.phone.run(f"touch {stop}; sleep 1")
+        loads = [ctx.phone.call("load_stop", name=f"p{channel}") for channel in (0, 1)]
+        cycles = ctx.counter("power_ups")
+        ctx.progress(f"round {turn}: {cycles} power cycles, {pings} pings, {loads}")
+        check_equal([load["bad"] for load in loads], [0, 0], "datagrams with wrong content")
+        check(cycles >= 10, f"only {cycles} power cycles")
+        ctx.up((0, 1))
+        ctx.modem.call("idle", ms=IDLE_MS)
+        for channel in (0, 1):
+            ctx.works(channel)
+        settled(ctx)
+
+
+def far_flood(ctx: Context) -> int:
+    """A few pings from the far end, whether they are answered or not."""
+    command = ["ping", "-n", "-q", "-c", "5", "-i", "0.05", "-W", "1", guest_ip(0)]
+    try:
+        ctx.phone.netns.check_output(command, 20)
+    except Exception as error:  # no answer is an answer
+        ctx.note(f"pings: {error}")
+    return 5
