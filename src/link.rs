@@ -82,6 +82,7 @@ use super::{
     },
 };
 
+mod leave;
 mod lines;
 mod report;
 mod sleep;
@@ -141,6 +142,8 @@ pub(crate) struct Link {
     asleep: Atomic<bool>,
     /// The system is kept awake, since the modem has raised the power line for itself.
     awake: Atomic<bool>,
+    /// The driver goes, and the BAM is to be powered once more for pipes that were put aside.
+    leaving: Atomic<bool>,
 }
 
 impl Link {
@@ -194,6 +197,7 @@ impl Link {
             resting: Atomic::new(false),
             asleep: Atomic::new(false),
             awake: Atomic::new(false),
+            leaving: Atomic::new(false),
         }? Error))
     }
 
@@ -242,30 +246,6 @@ impl Link {
         self.live.store(true, Relaxed);
         self.vote(dmux, false);
         self.follow_power(dmux);
-    }
-
-    /// Leaves the link in order, as far as the modem takes part: vote gone, power line low and
-    /// acknowledged. Nothing connects or wakes any more. Sleeps up to [`SHUTDOWN_MS`].
-    pub(crate) fn shutdown(&self, dmux: &Arc<Dmux>) {
-        // A waker sees this within POLL_MS.
-        self.live.store(false, Relaxed);
-        let _no_waker = self.wake.lock();
-        let since = Instant::<Monotonic>::now();
-        dmux.tx.close();
-        self.vote(dmux, false);
-
-        loop {
-            self.progress.reinit();
-            if !self.follow_power(dmux) {
-                return;
-            }
-            let left = i64::from(SHUTDOWN_MS) - since.elapsed().as_millis();
-            if left <= 0 {
-                return;
-            }
-            // CAST: `left` is at most SHUTDOWN_MS.
-            self.progress.wait_timeout(POLL_MS.min(left as u32));
-        }
     }
 
     /// Whether registers of the BAM may be touched in the end, when the driver goes: its power line

@@ -54,8 +54,13 @@ impl Dmux {
         self.rx.abandon(self);
     }
 
+    /// Whether a pipe was put aside.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.tx.is_parked() || self.rx.is_parked()
+    }
+
     /// Takes down pipes that were put aside. BAM has power. Process context.
-    pub(super) fn dispose(self: &Arc<Self>) {
+    pub(crate) fn dispose(self: &Arc<Self>) {
         self.tx.dispose();
         self.rx.dispose(self);
         *self.module.lock() = None;
@@ -107,7 +112,7 @@ impl Dmux {
 
     /// Keeps the module loaded while pipes are put aside that `cannot` be taken down now.
     pub(crate) fn pin_module(&self, cannot: bool) {
-        let needed = cannot && (self.tx.is_parked() || self.rx.is_parked());
+        let needed = cannot && self.is_parked();
         let mut module = self.module.lock();
         if needed && module.is_none() {
             *module = module::Pin::try_new();

@@ -96,8 +96,7 @@ impl Link {
 
     fn connect(&self, dmux: &Arc<Dmux>) -> bool {
         if !self.live.load(Relaxed) {
-            self.state.lock().connect_failed();
-            return false;
+            return self.connect_nothing(dmux);
         }
         if self.suspicious.xchg(false, Relaxed) {
             dmux.ports.hold();
@@ -117,6 +116,19 @@ impl Link {
         };
         self.acknowledge(dmux, ack);
         dmux.health.works();
+        true
+    }
+
+    /// The driver goes, or is not there yet, and the BAM has power. If that is for pipes that were put
+    /// aside they are taken down, and it is acknowledged, so that the modem lets go in order.
+    fn connect_nothing(&self, dmux: &Arc<Dmux>) -> bool {
+        if !self.leaving.load(Relaxed) {
+            self.state.lock().connect_failed();
+            return false;
+        }
+        dmux.dispose();
+        let ack = self.state.lock().connected();
+        self.acknowledge(dmux, ack);
         true
     }
 

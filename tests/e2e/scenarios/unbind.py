@@ -12,9 +12,9 @@ from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
 STATE = "/sys/class/remoteproc/remoteproc0/state"
-# Longest time that unbinding takes, in seconds: two waits of the driver, and a wake-up under way.
+# Longest time that unbinding takes, in seconds: the driver's waits, and a wake-up under way.
 BOUND = 8.0
-# What unbinding has to keep: a modem that takes its power away and acked no vote may have crashed.
+# What unbinding has to keep: the modem takes its power away without an ack, and gives it no more.
 KEEPS = {"vote unanswered, power": "DMA channel"}
 OPEN, CLOSE = "fc33 00 01 00 00 0000", "fc33 00 02 00 00 0000"
 
