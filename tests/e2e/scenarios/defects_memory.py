@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Memory that is short for a moment: what is not repeated then, and not given back."""
+
+import time
+
+from harness.context import Context
+from harness.errors import check
+from harness.faults import NEEDS, SLAB, aimed, chance, injected
+from harness.frames import send
+from harness.scenario import scenario
+
+ATTEMPTS = 12
+# More than there are receive buffers.
+ARRIVING = 40
+ROUNDS = 3
+IGNORE_WAITING = "/sys/kernel/debug/failslab/ignore-gfp-wait"
+
+
+@scenario(
+    "a frame that finds no memory after its wake-up is dropped, and the link can sleep again",
+    cost=60,
+    defects=(2,),
+    symptom=r"not within \d+ s: autosuspend",
+    mainline_kernel="debug",
+    needs=NEEDS,
+)
+def wake_without_memory(ctx: Context) -> None:
+    """What fails is the first allocation of a kernel worker that may not wait: the descriptor of
+    the frame. Other allocations of the wake-up may wait, or are not a worker's."""
+    ctx.set_autosuspend(50)
+    ctx.modem.call("idle", ms=100)
+    with aimed(ctx, kinds=(SLAB,)):
+        ctx.phone.run(f"echo Y >{IGNORE_WAITING}")
+        failed = 0
+        for number in range(ATTEMPTS):
+            ctx.wait_suspended()
+            before = injected(ctx)
+            ctx.phone.call("nth_threads", number=1, prefix="kworker/")
+            send(ctx, 0, [100])
+            ctx.wait_until(lambda: ctx.phase() == "on", "the link wakes up")
+            time.sleep(0.1 * ctx.phone.slowness)
+            ctx.phone.call("nth_threads", number=0, prefix="kworker/")
+            # A worker that was started meanwhile is spared.
+            failed += injected(ctx) - before
+            ctx.progress(f"wake-up {number + 1}: {failed} without memory")
+        check(failed >= ATTEMPTS / 4, f"memory was short only {failed} times of {ATTEMPTS}")
+    ctx.wait_suspended()
+    ctx.works()
+
+
+@scenario(
+    "receive buffers that could not be replaced for want of memory come back by themselves",
+    cost=40,
+    defects=(17,),
+    symptom="not within .* traffic on channel 0 works again",
+    mainline_kernel="debug",
+    needs=NEEDS,
+)
+def refill_without_memory(ctx: Context) -> None:
+    """More frames arrive than there are buffers, and there is no memory for any other; the power
+    stays on, since a power cycle would give new buffers."""
+    ctx.modem.call("idle", ms=None)
+    frame = b"\x45" + bytes(99)
+    for number in range(ROUNDS):
+        with aimed(ctx, kinds=(SLAB,)):
+            before = injected(ctx)
+            chance(ctx, 100, SLAB)
+            ctx.modem.call("data", channel=0, hex=frame.hex(), repeat=ARRIVING)
+            ctx.wait_until(lambda before=before: injected(ctx) - before >= 10, "allocations fail")
+            chance(ctx, 0, SLAB)
+        ctx.works()
+        ctx.progress(f"round {number + 1}")
+    check(ctx.modem.status()["pc"], "the power went away meanwhile")
