@@ -127,7 +127,7 @@ def play(ctx: Context, total: Total, size: int, command: str, arguments: dict[st
                 lambda channel=channel: once(ctx, channel), f"traffic on channel {channel}", 10
             )
     finally:
-        ctx.modem.call("hostile_lines", seed=0, **{"from": 0}, count=0)
+        stop(ctx)
         stop_load(ctx)
     total.unaware += _judge_hostile(ctx)
     _judge_sane(ctx)
@@ -136,6 +136,11 @@ def play(ctx: Context, total: Total, size: int, command: str, arguments: dict[st
     check(lines <= LINES_EACH * size + LINES_ANYWAY, f"{lines} lines of log for {size} sequences")
     if report := ctx.phone.splats(log):
         raise FailedError(f"the kernel's log has a fault report:\n{report}")
+
+
+def stop(ctx: Context) -> None:
+    """Play nothing any more."""
+    ctx.modem.call("hostile_lines", seed=0, count=0, **{"from": 0})
 
 
 def _wait_done(ctx: Context, count: int) -> None:

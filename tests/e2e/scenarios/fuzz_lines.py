@@ -18,9 +18,9 @@ BATCH = 500
 # Longest time for traffic after a sequence before the next begins, in milliseconds: less than the
 # way back takes, so that the next sequence meets a driver that is not done with this one. And the
 # same after every fourth sequence: enough for most ways back.
-PLAN = {"settle_ms": 20, "rest_ms": 400}
+PLAN = {"settle_ms": 20, "rest_ms": 200}
 # How often each sequence of the corpus is played.
-REPEAT = 5
+REPEAT = 3
 
 
 def _play_range(ctx: Context, total: Total, first: int, count: int) -> None:
@@ -77,7 +77,7 @@ def hostile_lines(ctx: Context) -> None:
         seconds = time.monotonic() - began
         ctx.progress(f"{first + count}/{ctx.sizes.lines} sequences, {seconds:.0f} s")
     ctx.note(f"LINES seed {ctx.sizes.seed}: {total}, {time.monotonic() - began:.0f} s")
-    check(total.recovered > total.sequences / 20, f"hardly any traffic between sequences: {total}")
+    check(total.recovered > total.sequences / 50, f"hardly any traffic between sequences: {total}")
 
 
 @scenario(

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::lines::BOOT;
 use super::{
     Boot,
     Faults,
@@ -31,6 +32,9 @@ impl Modem {
             Some(Request::Start) => {
                 if self.faults.crashed {
                     self.renew(false, self.options.boot);
+                    if self.lines.boots {
+                        self.boot_after(BOOT);
+                    }
                 }
                 self.events.push("mss-start");
             }
@@ -65,8 +69,9 @@ impl Modem {
     /// starts after `delay`, or on command.
     pub fn restart(&mut self, zero: bool, delay: Option<Duration>) {
         self.renew(zero, Boot::Manual);
-        if let Some(delay) = delay {
-            self.boot_after(delay);
+        match delay {
+            Some(delay) => self.boot_after(delay),
+            None => self.lines.boots = false,
         }
     }
 

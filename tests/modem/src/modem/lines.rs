@@ -30,7 +30,7 @@ const FRAMES: u64 = 2;
 /// Of so many sequences one is followed by a rest.
 const REST_EVERY: u64 = 4;
 /// How long firmware takes from an assert until it is back. In truth seconds.
-const BOOT: Duration = Duration::from_millis(300);
+pub(super) const BOOT: Duration = Duration::from_millis(300);
 /// Most things done at once: the guest's register accesses wait for the lock.
 const AT_ONCE: u32 = 5000;
 
@@ -80,6 +80,9 @@ pub(super) struct Lines {
     plan: LinesPlan,
     playing: Option<Playing>,
     report: LinesReport,
+    /// Firmware that Linux starts comes up by itself, also after the last
+    /// sequence: a crash that Linux was told of is dealt with at its leisure.
+    pub(super) boots: bool,
 }
 
 fn ms(count: u32) -> Duration {
@@ -112,6 +115,7 @@ impl Modem {
             end: from.saturating_add(count),
             plan,
             playing: None,
+            boots: true,
             report: LinesReport {
                 running: true,
                 number: from,
@@ -205,8 +209,14 @@ impl Lines {
         if unacked && self.plan.asserts && modem.power.phase() == Phase::Rising {
             self.report.asserted += 1;
             modem.restart(false, Some(BOOT));
-            modem.set_idle(Some(ms(self.plan.idle_ms)));
+            self.quicken(modem);
         }
+    }
+
+    /// Times as the plan wants them; a restart sets them back.
+    fn quicken(&self, modem: &mut Modem) {
+        modem.set_idle(Some(ms(self.plan.idle_ms)));
+        modem.power.times.ack = ms(self.plan.ack_ms);
     }
 
     fn begin(&mut self, modem: &mut Modem) -> bool {
@@ -218,11 +228,12 @@ impl Lines {
         };
         let Some(sequence) = sequence else {
             self.report.running = false;
+            modem.power.times.ack = modem.options.times.ack;
             modem.events.push("lines-done");
             return false;
         };
         tracing::debug!(number = self.report.number, ?sequence);
-        modem.set_idle(Some(ms(self.plan.idle_ms)));
+        self.quicken(modem);
         modem.seen.moments.clear();
         self.playing = Some(Playing {
             sequence,
@@ -240,7 +251,7 @@ impl Lines {
             let ending = playing.sequence.ending;
             count(&mut self.report.ended, ending.kind());
             modem.end_sequence(ending, playing.tampered);
-            modem.set_idle(Some(ms(self.plan.idle_ms)));
+            self.quicken(modem);
             playing.ended = Some(modem.counters.uplink_frames);
             playing.since = modem.now;
             return true;

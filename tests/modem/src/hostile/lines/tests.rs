@@ -68,6 +68,31 @@ fn json_and_back() {
     }
 }
 
+/// What is in the corpus can be played.
+#[test]
+fn corpus() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
+    let mut count = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("lines-") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_comment = |line: &&str| line.starts_with('#');
+        assert!(
+            text.lines().next().as_ref().is_some_and(is_comment),
+            "{name}: why?"
+        );
+        let json: String = text.lines().filter(|line| !is_comment(line)).collect();
+        let sequence: Sequence = serde_json::from_str(&json).unwrap();
+        assert_eq!(sequence.check(), Ok(()), "{name}");
+        count += 1;
+    }
+    assert!(count >= 3);
+}
+
 /// A sequence that would never end is refused.
 #[test]
 fn unfit() {

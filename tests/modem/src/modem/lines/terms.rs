@@ -18,6 +18,8 @@ pub struct LinesPlan {
     pub rest_ms: u32,
     /// The modem's idle time, in milliseconds.
     pub idle_ms: u32,
+    /// How long the modem waits for Linux' acks, in milliseconds.
+    pub ack_ms: u32,
     /// Firmware that gets no ack of its power-up in time starts anew, as that
     /// of phones does.
     pub asserts: bool,
@@ -27,8 +29,9 @@ impl Default for LinesPlan {
     fn default() -> Self {
         Self {
             settle_ms: 20,
-            rest_ms: 400,
+            rest_ms: 200,
             idle_ms: 10,
+            ack_ms: 3000,
             asserts: true,
         }
     }

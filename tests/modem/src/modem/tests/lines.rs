@@ -171,7 +171,7 @@ fn asserts() {
     let off = Deed::PowerOff { at_once: true };
     play(&mut guest, vec![step(NOW, off)], Ending::Normal);
     assert_eq!(guest.modem.status().phase, "rising");
-    guest.pass(1000);
+    guest.pass(3000);
     assert_eq!(guest.modem.lines_report().asserted, 1);
     assert_eq!(guest.modem.events.count("restart"), 1);
 }
