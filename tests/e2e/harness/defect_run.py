@@ -23,11 +23,11 @@ def problems() -> list[str]:
     return found + defect_table.stale(DOCUMENT.read_text(encoding="utf-8"), scenarios)
 
 
-def plan(scenarios: list[Scenario]) -> dict[tuple[str, str], list[Scenario]]:
-    """What runs on which driver and kernel."""
+def plan(scenarios: list[Scenario], ours: str) -> dict[tuple[str, str], list[Scenario]]:
+    """What runs on which driver and kernel; `ours` is the kernel for ours."""
     runs: dict[tuple[str, str], list[Scenario]] = {
         ("mainline", "base"): [],
-        ("ours", "debug"): scenarios,
+        ("ours", ours): scenarios,
     }
     for item in scenarios:
         runs.setdefault(("mainline", item.mainline_kernel), []).append(item)
@@ -41,24 +41,23 @@ def run(options: argparse.Namespace, results: Path) -> bool:
     earlier = [run for name in options.reuse for run in read(paths.RESULTS / name)]
     asked = {item.name for item in scenario.select("ours", options.pattern)}
     todo: dict[tuple[str, str], list[Scenario]] = {}
-    for number, ((driver, kernel), scenarios) in enumerate(plan(shown).items()):
-        old = [
-            result
-            for run in earlier
-            if (run["driver"], run["kernel"]) == (driver, kernel)
-            for result in run["results"]
-        ]
-        have = {result["name"] for result in old}
-        again = {
-            item.name
+    planned = plan(shown, options.kernel)
+    for (driver, kernel), scenarios in planned.items():
+        have = {
+            result["name"]
+            for old in earlier
+            if serves(old, driver, kernel)
+            for result in old["results"]
+            if not result["skipped"]
+        }
+        todo[driver, kernel] = [
+            item
             for item in scenarios
             if options.driver in (None, driver)
             and item.name in asked
             and (options.pattern or item.name not in have)
-        }
-        todo[driver, kernel] = [item for item in scenarios if item.name in again]
-        wanted = {item.name for item in scenarios} - again
-        keep(results / f"earlier-{number}", driver, kernel, [r for r in old if r["name"] in wanted])
+        ]
+    keep(earlier, planned, todo, results)
     if not (earlier or any(todo.values())):
         raise MissingError(f"no scenario with a defect matches '{options.pattern}'")
     good = True
@@ -70,11 +69,33 @@ def run(options: argparse.Namespace, results: Path) -> bool:
     return write(results, options.partial) and good
 
 
-def keep(directory: Path, driver: str, kernel: str, results: list[dict[str, Any]]) -> None:
-    """Results of an earlier run, as if they were of this one."""
-    directory.mkdir()
-    text = json.dumps({"driver": driver, "kernel": kernel, "results": results}, indent=1)
-    (directory / "results.json").write_text(text + "\n", encoding="utf-8")
+def serves(old: dict[str, Any], driver: str, kernel: str) -> bool:
+    """Whether the results of an earlier run are as good as some on this kernel: our driver's on the
+    debug kernel are, for there is nothing that only the other one sees."""
+    return old["driver"] == driver and (
+        old["kernel"] == kernel or (driver, old["kernel"]) == ("ours", "debug")
+    )
+
+
+def keep(
+    earlier: list[dict[str, Any]],
+    planned: dict[tuple[str, str], list[Scenario]],
+    todo: dict[tuple[str, str], list[Scenario]],
+    results: Path,
+) -> None:
+    """Put those earlier results to the new ones that are in the plan and not to be done again."""
+    for number, old in enumerate(earlier):
+        wanted = {
+            item.name
+            for (driver, kernel), scenarios in planned.items()
+            if serves(old, driver, kernel)
+            for item in scenarios
+            if item not in todo[driver, kernel]
+        }
+        kept = [result for result in old["results"] if result["name"] in wanted]
+        (results / f"earlier-{number}").mkdir()
+        text = json.dumps({**old, "results": kept}, indent=1) + "\n"
+        (results / f"earlier-{number}" / "results.json").write_text(text, encoding="utf-8")
 
 
 def run_one(driver: str, kernel: str, scenarios: list[Scenario], results: Path, jobs: int) -> bool:
@@ -102,7 +123,9 @@ def write(results: Path, partial: bool) -> bool:
     scenarios = scenario.load_all()
     expected = {
         (driver, item.name)
-        for (driver, _), items in plan([item for item in scenarios if item.defects]).items()
+        for (driver, _), items in plan(
+            [item for item in scenarios if item.defects], "debug"
+        ).items()
         for item in items
     }
     there = {(run["driver"], result["name"]) for run in runs for result in run["results"]}

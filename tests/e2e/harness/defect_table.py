@@ -8,6 +8,8 @@ from typing import Any
 from harness.defects import DEFECTS, Defect, shown_by
 from harness.scenario import Scenario
 
+# The kernel that each driver runs on, unless the table says something else.
+USUAL = {"ours": "debug", "mainline": "base"}
 # Longest excerpt of a failure in the table, in characters.
 EXCERPT = 140
 TIMESTAMP = re.compile(r"^\[ *\d+\.\d+\](\[[^\]]*\])? ?")
@@ -29,7 +31,8 @@ sentence.
 
 This table was made by ``make defects``: ours on the *debug* kernel (KASAN, lockdep,
 kmemleak and others), mainline's driver on the *base* kernel, or on the *debug* kernel where its
-checks are needed to see the defect. One scenario, here ``wake_fails``, on each::
+checks are needed to see the defect; where it was another one, the table says so. One
+scenario, here ``wake_fails``, on each::
 
     make test DRIVER=mainline ARGS="-k wake_fails"
     make test ARGS="-k wake_fails"
@@ -53,7 +56,8 @@ def render(scenarios: list[Scenario], runs: list[dict[str, Any]], release: str) 
     found: dict[tuple[str, str], Results] = defaultdict(list)
     for run in runs:
         for result in run["results"]:
-            found[run["driver"], result["name"]].append({**result, "kernel": run["kernel"]})
+            about = {"kernel": run["kernel"], "usual": USUAL[run["driver"]]}
+            found[run["driver"], result["name"]].append({**result, **about})
     rows = []
     for defect in DEFECTS:
         shown = shown_by(defect.number, scenarios)
@@ -107,7 +111,7 @@ def verdict(results: Results) -> str:
         return excerpt(why) if results else why
     failed = [result for result in done if result["failure"]]
     if not failed:
-        return "passes"
+        return "passes" + where(done[0])
     # A failure that looks as it should says more than one that does not.
     failed.sort(key=lambda result: result["evidence"] is None)
     first = failed[0]
@@ -115,8 +119,12 @@ def verdict(results: Results) -> str:
     if first["evidence"] is None and first["defects"]:
         word += " for another reason"
     line = first["evidence"] or first["failure"].splitlines()[0]
-    where = " (debug kernel)" if first["kernel"] == "debug" and first["defects"] else ""
-    return f"{word}{where}: {excerpt(line)}"
+    return f"{word}{where(first)}: {excerpt(line)}"
+
+
+def where(result: dict[str, Any]) -> str:
+    """The kernel, if it is another one than the driver's usual one."""
+    return "" if result["kernel"] == result["usual"] else f" ({result['kernel']} kernel)"
 
 
 def excerpt(line: str) -> str:
