@@ -13,6 +13,10 @@ from harness.scenario import scenario
 ALARM_CLOCK = 9
 # Soon enough for the kernel to refuse a sleep.
 SOON_S = 1.5
+# Longest time until a phone sleeps whose modem does not answer, in seconds.
+SILENT_BOUND = 5.0
+# Longer than the patience of the driver's network watchdog, in seconds.
+LONG_S = 30
 
 
 def votes_down(ctx: Context) -> int:
@@ -99,6 +103,91 @@ def sleep_stuck_frames(ctx: Context) -> None:
     ctx.note(f"held frames: {result}")
     check(slept.refused, "the phone slept with frames in the modem's hands")
     check_equal(result["received"], result["sent"], "datagrams that came back")
+    ctx.works()
+
+
+@scenario(
+    "a modem that stirs while devices sleep already is answered when they are awake, not before",
+    cost=30,
+    mainline=False,
+    # The kernel's test takes longer than the modem's patience on a slow phone.
+    allowed=("ap_ack_timeout",),
+)
+def sleep_stirred(ctx: Context) -> None:
+    """Interrupts are still on then, but the DMA engine may sleep."""
+    sleep.prepare(ctx)
+    ctx.phone.run("echo 5 >/sys/module/suspend/parameters/pm_test_delay")
+    ctx.wait_suspended()
+    ctx.phone.run("echo devices >/sys/power/pm_test")
+    position = sleep.order(ctx)
+    ctx.wait_until(lambda: "suspend debug: Waiting" in ctx.phone.log(position), "devices sleep")
+    acks = ctx.counter("acks_seen")
+    ctx.modem.call("open", channels=[1])
+    time.sleep(2)
+    check(sleep.EXIT not in ctx.phone.log(position), "the kernel's test was over too early")
+    check_equal(ctx.counter("acks_seen"), acks, "acks while devices sleep")
+    sleep.wait_awake(ctx, position)
+    ctx.phone.run("echo none >/sys/power/pm_test")
+    ctx.wait_interfaces({0, 1})
+    check(ctx.counter("acks_seen") > acks, "the modem was not answered")
+    ctx.works()
+
+
+@scenario(
+    "a modem that answers nothing does not keep the phone awake, and comes back",
+    cost=30,
+    mainline=False,
+)
+def sleep_silent_modem(ctx: Context) -> None:
+    """It has the power and leaves the un-vote without an ack; twice."""
+    sleep.prepare(ctx)
+    for _ in range(2):
+        ctx.echo()
+        ctx.modem.call("acks", mode="withhold")
+        slept = sleep.sleep(ctx)
+        check(not slept.refused, "the phone did not sleep")
+        check(slept.down_s < SILENT_BOUND * ctx.phone.slowness, f"took {slept.down_s:.1f} s")
+        ctx.modem.call("acks", mode="normal")
+        ctx.works()
+        ctx.wait_suspended()
+
+
+@scenario(
+    "who forbids runtime suspend has the link back after a sleep",
+    cost=20,
+    mainline=False,
+)
+def sleep_control_on(ctx: Context) -> None:
+    """Let go of for the sleep all the same, and voted for afterwards without a frame to send."""
+    sleep.prepare(ctx)
+    path = f"{ctx.device()['path']}/power/control"
+    ctx.phone.run(f"echo on >{path}")
+    ctx.wait_until(lambda: ctx.phase() == "on", "the link is up")
+    position = sleep.order(ctx, alarm=4)
+    sleep.wait_asleep(ctx, position)
+    check_equal(ctx.phase(), "off", "power while the phone sleeps")
+    sleep.wait_awake(ctx, position)
+    ctx.wait_until(lambda: ctx.modem.status()["vote"], "Linux votes again")
+    ctx.works()
+    ctx.phone.run(f"echo auto >{path}")
+    ctx.wait_suspended()
+
+
+@scenario(
+    "an upload fills ring and queue, the phone sleeps for long, and no watchdog barks",
+    cost=150,
+    timeout=150,
+)
+def sleep_long_upload(ctx: Context) -> None:
+    """Longer than the network watchdog's patience: its timer goes on in a virtual phone."""
+    sleep.prepare(ctx)
+    load = {"host": far_ip(0), "size": 1400, "window": 400, "patience": 600}
+    ctx.phone.call("load_start", name="u", **load)
+    time.sleep(0.3)
+    slept = sleep.wait_awake(ctx, sleep.order(ctx, alarm=LONG_S / ctx.phone.slowness), LONG_S + 20)
+    time.sleep(1)
+    ctx.note(f"load: {ctx.phone.call('load_stop', name='u')}")
+    check(not slept.refused, "the phone did not sleep")
     ctx.works()
 
 
