@@ -13,6 +13,8 @@ from harness.scenario import scenario
 ALARM_CLOCK = 9
 # Soon enough for the kernel to refuse a sleep.
 SOON_S = 1.5
+# For how long devices sleep in the kernel's test if nothing happens, in seconds.
+TEST_S = 24
 # Longest time until a phone sleeps whose modem does not answer, in seconds.
 SILENT_BOUND = 5.0
 # Longer than the patience of the driver's network watchdog, in seconds.
@@ -107,29 +109,26 @@ def sleep_stuck_frames(ctx: Context) -> None:
 
 
 @scenario(
-    "a modem that stirs while devices sleep already is answered when they are awake, not before",
+    "a modem that stirs while devices sleep already aborts the sleep, and is answered",
     cost=30,
     mainline=False,
-    # The kernel's test takes longer than the modem's patience on a slow phone.
-    allowed=("ap_ack_timeout",),
 )
 def sleep_stirred(ctx: Context) -> None:
-    """Interrupts are still on then, but the DMA engine may sleep."""
+    """Devices stay in the kernel's test for long, interrupts on, unless somebody aborts it."""
     sleep.prepare(ctx)
-    ctx.phone.run("echo 5 >/sys/module/suspend/parameters/pm_test_delay")
+    ctx.phone.run(f"echo {TEST_S} >/sys/module/suspend/parameters/pm_test_delay")
     ctx.wait_suspended()
     ctx.phone.run("echo devices >/sys/power/pm_test")
     position = sleep.order(ctx)
     ctx.wait_until(lambda: "suspend debug: Waiting" in ctx.phone.log(position), "devices sleep")
-    acks = ctx.counter("acks_seen")
+    began = time.monotonic()
     ctx.modem.call("open", channels=[1])
-    time.sleep(2)
-    check(sleep.EXIT not in ctx.phone.log(position), "the kernel's test was over too early")
-    check_equal(ctx.counter("acks_seen"), acks, "acks while devices sleep")
     sleep.wait_awake(ctx, position)
+    seconds = time.monotonic() - began
+    ctx.note(f"ABORT after {seconds:.2f} s")
+    check(seconds < TEST_S / 2, f"awake after {seconds:.1f} s")
     ctx.phone.run("echo none >/sys/power/pm_test")
     ctx.wait_interfaces({0, 1})
-    check(ctx.counter("acks_seen") > acks, "the modem was not answered")
     ctx.works()
 
 
