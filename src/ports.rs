@@ -176,7 +176,7 @@ impl Ports {
                 }
                 Some(interface) if open => {
                     if !interface.is_present() {
-                        interface.attach();
+                        dmux.tx.attach(&interface);
                     }
                     interface.carrier_on();
                 }
@@ -191,6 +191,24 @@ impl Ports {
         }
         // Our half of a channel may be due again.
         dmux.tx.announce(dmux);
+    }
+
+    /// The system goes to sleep: the stack keeps its frames, and its watchdog does not mind. Process
+    /// context.
+    pub(crate) fn rest(&self) {
+        self.for_each(|interface| interface.detach());
+    }
+
+    /// Undoes [`Ports::rest`], for interfaces whose channel is open. Process context.
+    pub(crate) fn go_on(&self, dmux: &Arc<Dmux>) {
+        for channel in Channel::all() {
+            let open = self.table.lock().is_remote_open(channel);
+            if let Some(interface) = self.interface(channel) {
+                if open && !interface.is_present() {
+                    dmux.tx.attach(&interface);
+                }
+            }
+        }
     }
 
     fn create(&self, dmux: &Arc<Dmux>, channel: Channel) -> Result {

@@ -52,7 +52,10 @@ use super::{
             SpinLockBh, //
         }, //
     },
-    netdev::Wwan,
+    netdev::{
+        Interface,
+        Wwan, //
+    },
     protocol::{
         frame::CHANNELS,
         ring::Occupancy, //
@@ -272,6 +275,19 @@ impl Tx {
             ring.settle(dmux);
         }
         self.wake_queues(dmux);
+    }
+
+    /// Attaches an interface again, with its queue stopped if the ring has no place for its frames.
+    ///
+    /// Any context up to softirq. A frame that is sent on another CPU at this very moment may still
+    /// come too early, and is dropped and counted.
+    pub(crate) fn attach(&self, interface: &Interface) {
+        // Under the lock, so that this CPU sends nothing before the queue is stopped again.
+        let mut ring = self.ring.lock();
+        interface.attach();
+        if ring.data.should_stop() {
+            interface.stop_queue();
+        }
     }
 
     /// Tells the pipe to start what it was given. Any context up to softirq.

@@ -5,15 +5,17 @@
 //! ```text
 //! suspend   no wake-up any more        frames that come from now on wait in the ring
 //!           works disabled             waits for those that run
+//!           interfaces detached        the stack keeps what it wants to send
 //!           frames in flight           the modem takes them, or the sleep is refused
 //!           vote taken back            `link/sleep.rs`
 //! resume    works enabled              what they were asked to do meanwhile is not lost:
-//!           power line followed        all that may be due is looked for
+//!           interfaces attached        all that may be due is looked for
+//!           power line followed
 //!           the rest
 //! ```
 //!
-//! Interfaces stay as they are. What the network stack wants to send while user space is frozen waits
-//! in the ring, and when that is full in the interface's queue.
+//! Interfaces stay up, with their carrier: user space notices nothing. A queue that is only stopped would
+//! not do, since there are machines on which timers go on in suspend to idle, the network watchdog's too.
 
 use kernel::{
     prelude::*,
@@ -36,6 +38,7 @@ impl Dmux {
         self.link.rest(self);
         self.disable_works();
         self.health.rest();
+        self.ports.rest();
         let result = if self.tx.drain_pipe() {
             self.link.fall_asleep(self)
         } else {
@@ -51,6 +54,9 @@ impl Dmux {
     pub(crate) fn resume(self: &Arc<Self>) {
         self.enable_works();
         self.health.go_on();
+        // Before the first frame can come, and at once: user space may want to bring an interface up
+        // before the work runs.
+        self.ports.go_on(self);
         self.link.wake_up(self);
         // Commands and frames that wait have the modem woken.
         self.tx.announce(self);

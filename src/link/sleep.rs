@@ -102,7 +102,7 @@ impl Link {
     }
 
     /// Whether the link is at rest, for the sake of the system's sleep.
-    pub(super) fn is_resting(&self) -> bool {
+    pub(crate) fn is_resting(&self) -> bool {
         self.resting.load(Relaxed)
     }
 

@@ -77,7 +77,9 @@ fn deliver(
     mut buffer: SkBuff,
 ) -> Option<SkBuff> {
     let interface = dmux.ports.interface(header.channel);
-    let listening = interface.filter(|i| i.is_running() && i.is_present());
+    // While the system is about to sleep interfaces are detached, but what comes is for somebody.
+    let resting = dmux.link.is_resting();
+    let listening = interface.filter(|i| i.is_running() && (i.is_present() || resting));
     let Some(interface) = listening else {
         dmux.counters.rx_no_listener.inc();
         return Some(buffer);
