@@ -149,7 +149,8 @@ pub struct Handshake {
     unacked: bool,
     /// An ack came that nobody asked for, since the pipes were connected.
     stray: bool,
-    /// The ack of the present vote was first seen when the power line was low.
+    /// The ack of the present vote was first seen when the power line was low, and the pipes were not
+    /// connected since.
     acked_late: bool,
     /// What the power line did under the present vote.
     since_vote: SinceVote,
@@ -202,6 +203,7 @@ impl Handshake {
             self.counters.connects = self.counters.connects.wrapping_add(1);
         }
         self.pipes = Pipes::Connected;
+        self.acked_late = false;
         self.deserted = false;
         self.stray = false;
         self.unacked = false;

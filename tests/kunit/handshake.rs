@@ -391,6 +391,29 @@ mod cases {
         assert!(!link.may_have_restarted());
     }
 
+    /// A vote that crosses the fall of the line: the modem acknowledges it after it has let go, and
+    /// Linux sees both at once. Nothing is lost, and the power comes back under the same vote; a fall
+    /// after that is a loss again.
+    #[test]
+    fn a_vote_that_crosses_the_fall_is_no_loss() {
+        let mut link = up();
+        link.vote(false, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        assert_eq!(link.vote(true, false), Some(true));
+        assert_eq!(link.ack_level(true), AckSeen::Expected);
+        link.acked_late();
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), None);
+        link.abandoned();
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
+        link.disconnected();
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        link.connected();
+        assert_eq!(link.wake_step(), WakeStep::Up);
+        assert_eq!(link.power_level(false), Some(Transition::Abandon));
+        assert_eq!(link.loss(), Some(Loss::PowerFell));
+    }
+
     /// The system sleeps though the modem keeps the power: its fall is acknowledged afterwards, without a
     /// register being touched for pipes that are not there.
     #[test]

@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | the firmware is reported to be stopped | abandon | yes |
 //! | power low, our un-vote was acknowledged before, no stray ack | disconnect | no |
-//! | power low, our vote stands and is not acknowledged yet | abandon | no: the un-vote before |
+//! | power low, our vote stands and is not acknowledged yet, or was at the same moment | abandon | no: the un-vote before |
 //! | power low, our un-vote is not acknowledged, or was at the same moment | abandon | no |
 //! | power low, our vote stands and was acknowledged | abandon | yes |
 //! | power low, an un-vote was never acknowledged, or an ack came that nobody asked for | abandon | yes |
@@ -131,7 +131,8 @@ impl Handshake {
     #[must_use]
     pub const fn loss(&self) -> Option<Loss> {
         let rose = matches!(self.since_vote, SinceVote::Rose);
-        let acknowledged = self.expected_ack.is_none() || rose;
+        // Seen at the same moment as the fall, the ack may be the later of the two.
+        let acknowledged = self.expected_ack.is_none() && !self.acked_late || rose;
         match self.health {
             Health::Stopped => Some(Loss::Stopped),
             Health::Doubted => Some(Loss::NoAck),
