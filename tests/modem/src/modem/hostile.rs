@@ -141,6 +141,18 @@ impl Modem {
     /// False if the buffer is something else by now.
     fn apply(&mut self, change: &Change) -> bool {
         let address = u64::from(change.buffer.address);
+        for _ in 0..change.flips {
+            if !self.apply_once(change) {
+                return false;
+            }
+            // It was mapped a moment ago.
+            let _ = self.memory.write(address, &change.before);
+        }
+        self.apply_once(change)
+    }
+
+    fn apply_once(&mut self, change: &Change) -> bool {
+        let address = u64::from(change.buffer.address);
         let (offset, expected) = &change.still;
         let mut present = vec![0; expected.len()];
         let read = self.memory.read(address + *offset as u64, &mut present);

@@ -105,6 +105,10 @@ pub struct Rewrite {
     /// `None`: in the last moment before it gets the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_us: Option<u32>,
+    /// So many times the header is changed back and forth before. Only with a
+    /// delay, and without a change of the payload.
+    #[serde(default)]
+    pub flips: u16,
 }
 
 /// What happens once the frame is in its buffer.

@@ -26,6 +26,9 @@ const EDGES: [u16; 12] = [1, 2, 3, 4, 19, 20, 1499, 1500, 2037, 2038, 2039, 2040
 const TOO_LONG: [u16; 10] = [
     2041, 2042, 2047, 2048, 2049, 4096, 0x7fff, 0x8000, 0xfff8, 0xffff,
 ];
+/// Times that a header is changed back and forth: long enough to meet Linux in
+/// the middle of looking at it, short enough for a guest that waits.
+const FLIPS: u16 = 300;
 /// Fields that can be wrong by themselves.
 const FIELDS: [Kind; 5] = [
     Kind::Pad,
@@ -217,5 +220,6 @@ fn fetch(item: &mut Item, header: Option<Header>, payload: bool, numbers: &mut R
         header,
         payload,
         delay_us: numbers.percent(75).then(|| delay + numbers.below(delay)),
+        flips: FLIPS * u16::from(!payload && numbers.percent(60)),
     });
 }

@@ -39,6 +39,8 @@ const HISTORY: usize = 512;
 /// A buffer that was given back counts so many frames as not yet late: Linux
 /// has 32.
 const RECENT: usize = 33;
+/// Most times that a header is put back.
+const MOST_FLIPS: u16 = 1000;
 /// Time between the interrupts of a storm.
 const STORM_INTERVAL: Duration = Duration::from_micros(50);
 
@@ -82,6 +84,10 @@ pub struct Change {
     pub buffer: Buffer,
     /// Offsets and bytes.
     pub writes: Vec<(usize, Vec<u8>)>,
+    /// The header as it was, and how often it is put back.
+    pub before: Vec<u8>,
+    /// See above.
+    pub flips: u16,
     /// What must be there still, at which offset: nothing is changed that is
     /// not this frame any more.
     pub still: (usize, Vec<u8>),
@@ -275,6 +281,12 @@ impl Run {
         self.unreported.push(Change {
             buffer,
             writes,
+            before: bytes[..bytes.len().min(HEADER)].to_vec(),
+            flips: if delay.is_some() && !rewrite.payload {
+                rewrite.flips.min(MOST_FLIPS)
+            } else {
+                0
+            },
             still: (HEADER, bytes.get(HEADER..end).unwrap_or(&[]).to_vec()),
             delay: delay.map(|us| Duration::from_micros(us.into())),
         });

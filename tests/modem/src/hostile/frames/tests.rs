@@ -204,6 +204,7 @@ fn record() {
         header: Some(Header::new(DATA, 2, 7)),
         payload: true,
         delay_us: None,
+        flips: 0,
     });
     let bytes = log::record(0x0403_0201, &item, 0x0807_0605, log::DAMAGED);
     assert_eq!(bytes[..12], [1, 2, 3, 4, 5, 6, 7, 8, 0, 1 | 2 | 8, 0x45, 0]);
@@ -221,6 +222,7 @@ fn rewrites() {
         header: None,
         payload: true,
         delay_us,
+        flips: 0,
     };
     let items =
         [None, Some(500), Some(40_000)].map(|delay| item(Some(rewrite(delay)), After::Next));
@@ -292,6 +294,7 @@ proptest! {
             header: other.then(|| Header::new(DATA, 1, len)),
             payload: change,
             delay_us: None,
+            flips: 0,
         };
         let item = Item {
             kind: Kind::ALL[kind],

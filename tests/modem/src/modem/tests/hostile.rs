@@ -116,6 +116,25 @@ fn rewrite_of_a_reused_buffer() {
     assert_eq!(head, [0; 8]);
 }
 
+/// A header that flips back and forth ends as what it was to become.
+#[test]
+fn flips() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.received();
+    let line = r#"{"kind":"fetch_header","header":{"len":90},"payload":92,
+        "rewrite":{"header":{"channel":3,"len":20},"delay_us":500,"flips":9}}"#;
+    guest.modem.start_hostile(order(list(&[line]), 0)).unwrap();
+    let at = guest.next_buffer();
+    guest.received();
+    guest.pass(1);
+    let mut head = [0; 8];
+    guest.modem.memory.read(at, &mut head).unwrap();
+    assert_eq!((head[5], head[6]), (3, 20));
+    let done = guest.modem.hostile_status().unwrap().done;
+    assert_eq!(done.rewritten_after, 1);
+}
+
 /// While interrupts are held back Linux hears of nothing, then of all.
 #[test]
 fn held_interrupts() {
