@@ -11,6 +11,7 @@ Nothing of the driver or the modem decides what a header means: classify() does.
 """
 
 import struct
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,16 +93,20 @@ class Unnamed:
     data: bytes
 
 
-def assign(packets: list[Unnamed], numbers: list[int]) -> tuple[list[Unnamed], set[int]]:
-    """Give as many packets as possible a frame each. Returns packets without, frames with one."""
-    left = sorted(packets, key=lambda packet: packet.latest)
-    taken = set()
-    for number in numbers:
-        fits = (item for item in left if item.earliest <= number <= item.latest)
-        if (packet := next(fits, None)) is not None:
-            left.remove(packet)
-            taken.add(number)
-    return left, taken
+def assign(wishes: dict[int, list[int]]) -> set[int]:
+    """Give as many as possible something of their own that they wish for. Returns who got none."""
+    owner: dict[int, int] = {}
+
+    def serve(who: int, asked: set[int]) -> bool:
+        for thing in wishes[who]:
+            if thing not in asked:
+                asked.add(thing)
+                if thing not in owner or serve(owner[thing], asked):
+                    owner[thing] = who
+                    return True
+        return False
+
+    return {who for who in wishes if not serve(who, set())}
 
 
 @dataclass
@@ -189,9 +194,16 @@ class Judge:
         )
 
     def _near(self, number: int) -> Iterator[int]:
-        """Other frames that were in the same buffer at about that time, if late writes were."""
+        """Other frames whose bytes may be in the same buffer: written late, or changed so late that
+        Linux had just emptied it again."""
         address = self.frames[number].address
         if address not in self.late:
+            here = self.written.get(address, [])
+            place = bisect_left(here, number)
+            changes = HEADER_CHANGES | PAYLOAD_CHANGES
+            for other in here[max(0, place - 2) : place]:
+                if self.frames[other].flags & changes:
+                    yield other
             return
         for group in (self.late, self.written):
             for other in group.get(address, ()):
@@ -252,21 +264,30 @@ class Judge:
             for outcome in outcomes(frame):
                 if outcome[0] == "data" and (there or outcome[2] < INTRODUCTION.size):
                     short.setdefault(outcome[1:], []).append(number)
-        alike: dict[tuple[int, int, bytes], list[Unnamed]] = {}
+        alike: dict[tuple[int, int], list[Unnamed]] = {}
         for packet in packets:
-            alike.setdefault((packet.channel, packet.length, packet.data), []).append(packet)
-        for (channel, length, data), group in alike.items():
-            numbers = [
-                number
-                for number in short.get((channel, length), ())
-                if number not in self.seen and self._foreign(number, data) is None
-            ]
-            left, taken = assign(group, numbers)
-            for packet in left:
-                self.fail(f"packet {packet.number}: {length} bytes, {data[:32].hex()}: from where?")
-            self.results["delivered short"] += len(taken)
-            _, certain = assign(group, [number for number in numbers if self._certain(number)])
-            self.seen.update(certain)
+            alike.setdefault((packet.channel, packet.length), []).append(packet)
+        for key, group in alike.items():
+            self._assign(
+                group, [number for number in short.get(key, ()) if number not in self.seen]
+            )
+
+    def _assign(self, group: list[Unnamed], numbers: list[int]) -> None:
+        wishes: dict[int, list[int]] = {packet.number: [] for packet in group}
+        wanted: dict[int, list[int]] = {}
+        for packet in group:
+            for number in numbers:
+                near = packet.earliest <= number <= packet.latest
+                if near and self._foreign(number, packet.data) is None:
+                    wishes[packet.number].append(number)
+                    if self._certain(number):
+                        wanted.setdefault(number, []).append(packet.number)
+        left = assign(wishes)
+        for packet in group:
+            if packet.number in left:
+                self.fail(f"packet {packet.number}: {packet.data[:32].hex()}: from where?")
+        self.results["delivered short"] += len(group) - len(left)
+        self.seen.update(wanted.keys() - assign(wanted))
 
     # What was not.
 

@@ -6,6 +6,7 @@ A run that fails tells its seed and the serial numbers of the frames; the modem'
 """
 
 import base64
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,13 @@ class Run:
         self.judge = Judge.from_log(self.log.read_bytes(), table, set(status["closable"]))
         check_equal(guest["error"], None, "error of the guest's verifier")
         check_equal(guest["lost"], 0, "packets that the guest's verifier was too slow for")
-        self.judge.judge(self.records(guest["packets"]), self.odd(guest["odd"]))
+        records, odd = self.records(guest["packets"]), self.odd(guest["odd"])
+        self.judge.judge(records, odd)
+        if self.judge.failures:
+            # What was delivered, next to the log of what was sent.
+            self.log.with_suffix(".records").write_bytes(records)
+            kept = {number: data.hex() for number, data in odd.items()}
+            self.log.with_suffix(".odd").write_text(json.dumps(kept), encoding="utf-8")
         self.ctx.phone.call("verify_forget", seed=self.seed)
         self.counted({name: after[name] - before.get(name, 0) for name in after}, guest["packets"])
         self.tell(status["done"])
