@@ -406,9 +406,9 @@ mod cases {
         assert_eq!(link.loss(), None);
         link.abandoned();
         assert_eq!(link.power_level(false), Some(Transition::Disconnect));
-        link.disconnected();
+        let _ = link.disconnected();
         assert_eq!(link.power_level(true), Some(Transition::Connect));
-        link.connected();
+        let _ = link.connected();
         assert_eq!(link.wake_step(), WakeStep::Up);
         assert_eq!(link.power_level(false), Some(Transition::Abandon));
         assert_eq!(link.loss(), Some(Loss::PowerFell));
