@@ -5,13 +5,13 @@ import re
 import threading
 import time
 
-from harness import judge, packets
+from harness import packets
 from harness.context import ALL_CHANNELS, Context, far_ip
 from harness.errors import check, check_equal
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
-KMEMLEAK = "/sys/kernel/debug/kmemleak"
+TRACKERS = "/sys/kernel/debug/ref_tracker"
 MAPPINGS = "/sys/kernel/debug/dma-api/dump"
 RX_BUFFERS, RX_BUFFER_SIZE = 32, 2048
 ROUNDS = 40
@@ -24,20 +24,25 @@ STRAY = packets.udp(far_ip(0), "10.64.0.77", 9999, bytes(12))
     cost=60,
     timeout=240,
     defects=(26,),
-    symptom="NULL pointer dereference|Oops|QEMU ended",
+    symptom="Unable to handle kernel|Oops|KASAN",
 )
 def power_falls_while_receiving(ctx: Context) -> None:
-    """At a moment that is another one in each round, with the link not in use by Linux."""
+    """At a moment that is another one in each round, with the link not in use by Linux.
+
+    The interface is down: a driver that says so for each frame takes its time over them.
+    """
     ctx.set_autosuspend(20)
     ctx.modem.call("idle", ms=None)
+    ctx.phone.run(f"ip link set dev {ctx.name(0)} down")
     for number in range(ROUNDS):
         ctx.wait_given_up()
         ctx.modem.call("data", channel=0, hex=STRAY.hex(), repeat=64)
-        time.sleep(number % 10 * 0.0002)
+        time.sleep(number % 10 * 0.0005)
         ctx.modem.call("power", on=False)
         ctx.wait_until(lambda: ctx.phase() == "off", "the modem powers down", every=0.005)
         ctx.modem.call("power", on=True)
         ctx.wait_until(lambda: ctx.phase() == "on", "the modem powers up", every=0.005)
+    ctx.up()
     ctx.works()
 
 
@@ -65,25 +70,27 @@ def open_while_unbinding(ctx: Context) -> None:
 
 
 @scenario(
-    "interfaces of a driver that was unbound are gone, and their memory with them",
+    "interfaces of a driver that was unbound are freed",
     setup="loaded",
-    cost=25,
+    cost=15,
     defects=(29,),
-    symptom="memory that nobody has a pointer to",
+    symptom="network devices that were not freed",
     mainline_kernel="debug",
-    needs=KMEMLEAK,
+    needs=TRACKERS,
 )
 def interfaces_freed(ctx: Context) -> None:
-    """Of all channels, twice; without a single packet."""
-    for _ in range(2):
-        ctx.open_modem(ALL_CHANNELS)
-        ctx.unload()
-        ctx.fresh_modem()
-        ctx.load()
+    """Of all channels, without a single packet; the kernel lists each device until it is freed."""
+
+    def devices() -> int:
+        return ctx.phone.run(f"ls {TRACKERS}").count("netdev@")
+
+    before = devices()
+    ctx.open_modem(ALL_CHANNELS)
+    check_equal(devices(), before + len(ALL_CHANNELS), "network devices with all channels open")
     ctx.unload()
-    leaks = judge.kmemleak(ctx.phone)
-    judge.forget_leaks(ctx.phone)
-    check(leaks is None, f"memory that nobody has a pointer to:\n{leaks}")
+    # The list is put in order by a work.
+    time.sleep(0.5 * ctx.phone.slowness)
+    check_equal(devices() - before, 0, "network devices that were not freed")
 
 
 @scenario(
@@ -95,12 +102,13 @@ def interfaces_freed(ctx: Context) -> None:
     needs=MAPPINGS,
 )
 def mapped_for_the_engine(ctx: Context) -> None:
-    """As the kernel's list of mappings has it."""
+    """As the kernel's list of mappings has it, while the modem keeps its power."""
+    ctx.modem.call("idle", ms=None)
     ctx.open_modem()
     dump = ctx.phone.run(f"cat {MAPPINGS}", 60)
     lines = [line for line in dump.splitlines() if f"L={RX_BUFFER_SIZE:x} " in line]
     check(len(lines) >= RX_BUFFERS, f"only {len(lines)} buffers are mapped:\n{dump[:2000]}")
-    owners = sorted({re.split(r" (?:single|phys|page|sg) ", line)[0] for line in lines})
+    owners = sorted({re.split(r" (?:single|phy|sg|coherent|resource) ", line)[0] for line in lines})
     ctx.note(f"{len(lines)} buffers, mapped for: {owners}")
     client = ctx.device()["name"]
     check(
