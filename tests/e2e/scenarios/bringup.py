@@ -130,7 +130,9 @@ def modem_last(ctx: Context) -> None:
     setup="bare",
     cost=20,
     defects=(24,),
-    symptom=r"not within \d+ s: the interfaces of the channels",
+    symptom=r"No such device or address|not within \d+ s: the interfaces of the channels",
+    # Slow enough for the modem to be in time.
+    mainline_kernel="debug",
 )
 def probe_race(ctx: Context) -> None:
     """Several moments inside of probe, the whole bring-up each time."""

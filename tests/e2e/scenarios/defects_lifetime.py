@@ -14,7 +14,7 @@ BIND = "/sys/bus/platform/drivers/bam-dmux"
 TRACKERS = "/sys/kernel/debug/ref_tracker"
 MAPPINGS = "/sys/kernel/debug/dma-api/dump"
 RX_BUFFERS, RX_BUFFER_SIZE = 32, 2048
-ROUNDS = 40
+ROUNDS = 120
 # For nobody, so that it is not answered.
 STRAY = packets.udp(far_ip(0), "10.64.0.77", 9999, bytes(12))
 

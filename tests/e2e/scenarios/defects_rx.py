@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the network stack gets with a frame, and what a stream of frames costs."""
 
-import threading
-import time
-
 from harness import packets
 from harness.context import ALL_CHANNELS, Context, far_ip, guest_ip
 from harness.errors import check, check_equal
@@ -49,22 +46,13 @@ def early_ifup(ctx: Context) -> None:
         # The link has to be awake: a wake-up sleeps, and lets the other task go on.
         ctx.echo(count=2)
         ctx.modem.call("echo", on=True)
-        found: list[dict] = []
-        bird = threading.Thread(
-            target=lambda found=found: found.append(
-                ctx.phone.call("early_bird", cpu=INTERRUPTS, frames=EARLY_FRAMES, timeout=20)
-            )
-        )
-        bird.start()
-        time.sleep(0.2 * ctx.phone.slowness)
+        ctx.phone.call("early_bird_start", cpu=INTERRUPTS, frames=EARLY_FRAMES, timeout=20)
         ctx.modem.call("open", channels=[channel])
-        bird.join()
+        found = ctx.phone.call("early_bird_result")
         ctx.modem.call("echo", on=False)
         ctx.note(f"channel {channel}: {found}")
         check(bool(found), "the task found no interface")
-        check_equal(
-            found[0]["received"], EARLY_FRAMES, "frames that came back to the new interface"
-        )
+        check_equal(found["received"], EARLY_FRAMES, "frames that came back to the new interface")
     ctx.wait_interfaces(set(ALL_CHANNELS))
 
 

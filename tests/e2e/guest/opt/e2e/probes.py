@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 import time
 
 ETH_P_ALL = 3
@@ -95,28 +96,47 @@ def _set_up(sock, name):
     fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH14x", name.encode(), flags | IFF_UP))
 
 
-def early_bird(cpu, frames, timeout):
-    """Bring up the next new interface as soon as it is announced, and see if frames come back.
+class EarlyBird(threading.Thread):
+    """Brings up the next new interface as soon as it is announced, and sees if frames come back.
 
     As a real-time task on the CPU that the driver's work runs on, it goes on before whoever
     announced the interface does, and looks without ever sleeping.
     """
-    known = {index for index, _ in socket.if_nameindex()}
-    with (
-        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as link,
-        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as tap,
-    ):
-        link.bind((0, RTMGRP_LINK))
+
+    def __init__(self, cpu, frames, timeout):
+        super().__init__(daemon=True)
+        self.cpu, self.frames, self.timeout = cpu, frames, timeout
+        self.link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.link.bind((0, RTMGRP_LINK))
+        self.known = {index for index, _ in socket.if_nameindex()}
+        self.result = None
+
+    def run(self):
+        """Until it is found out."""
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         tap.setblocking(False)
-        os.sched_setaffinity(0, {cpu})
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
-        try:
-            name = _next_interface(link, known, timeout)
-            _set_up(link, name)
-            return {"name": name, "received": _exchange(tap, name, frames)}
-        finally:
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-            os.sched_setaffinity(0, set(range(os.cpu_count())))
+        with self.link, tap:
+            os.sched_setaffinity(0, {self.cpu})
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+            name = _next_interface(self.link, self.known, self.timeout)
+            _set_up(self.link, name)
+            self.result = {"name": name, "received": _exchange(tap, name, self.frames)}
+
+
+birds = []
+
+
+def early_bird_start(cpu, frames, timeout):
+    """From now on new interfaces are noticed."""
+    birds.append(EarlyBird(cpu, frames, timeout))
+    birds[-1].start()
+
+
+def early_bird_result():
+    """What came of it: None if there was no interface, or it could not be used."""
+    bird = birds.pop()
+    bird.join()
+    return bird.result
 
 
 def _exchange(tap, name, frames):
@@ -175,7 +195,8 @@ def urgent_write(path, text, longest):
 
 
 FUNCTIONS = {
-    "early_bird": early_bird,
+    "early_bird_result": early_bird_result,
+    "early_bird_start": early_bird_start,
     "link_layer_count": link_layer_count,
     "link_layer_start": link_layer_start,
     "receiver_count": receiver_count,
