@@ -8,6 +8,7 @@ import time
 from harness import packets
 from harness.context import ALL_CHANNELS, Context, far_ip
 from harness.errors import check, check_equal
+from harness.faults import NEEDS, aimed, injected
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
@@ -15,6 +16,7 @@ TRACKERS = "/sys/kernel/debug/ref_tracker"
 MAPPINGS = "/sys/kernel/debug/dma-api/dump"
 RX_BUFFERS, RX_BUFFER_SIZE = 32, 2048
 ROUNDS = 120
+POWER_UPS = 5
 # For nobody, so that it is not answered.
 STRAY = packets.udp(far_ip(0), "10.64.0.77", 9999, bytes(12))
 
@@ -115,3 +117,31 @@ def mapped_for_the_engine(ctx: Context) -> None:
         not any(client in owner for owner in owners),
         f"buffers are mapped for {owners}, of which {client} does no DMA",
     )
+
+
+@scenario(
+    "a power-up for which memory is short is acknowledged when there is some again",
+    setup="loaded",
+    cost=30,
+    defects=(25,),
+    symptom="not within .* the power-up is acknowledged",
+    mainline_kernel="debug",
+    needs=NEEDS,
+)
+def power_up_without_memory(ctx: Context) -> None:
+    """One allocation of the thread that serves the line fails: the first, then the next one."""
+    ctx.modem.call("boot", delay_ms=0, channels=[])
+    ctx.wait_until(lambda: ctx.phase() == "off", "the modem lets go after its boot")
+    ctx.modem.call("idle", ms=None)
+    for number in range(1, POWER_UPS + 1):
+        with aimed(ctx):
+            ctx.phone.call("nth_threads", number=number, prefix="irq/")
+            ctx.modem.call("power", on=True)
+            ctx.wait_until(lambda: ctx.phase() == "on", "the power-up is acknowledged", 4)
+            ctx.phone.call("nth_threads", number=0, prefix="irq/")
+            check(injected(ctx) > 0, f"allocation {number} of the power-up did not fail")
+        ctx.modem.call("power", on=False)
+        ctx.wait_until(lambda: ctx.phase() == "off", "the power-down is acknowledged")
+    ctx.open_modem()
+    ctx.up()
+    ctx.works()
