@@ -43,7 +43,7 @@ check-kdir:
 # --- The project's environment ----------------------------------------------------
 
 # The run's options (see tests/env/run and tests/e2e/run.py).
-export DRIVER KERNEL ARGS
+export DRIVER KERNEL ARGS FUZZ_SECONDS
 
 demo test campaign defects shell:
 	@tests/env/run $@
@@ -87,7 +87,8 @@ help:
 	@echo '  demo             boot the virtual phone and pass traffic through wwan0'
 	@echo '  test             all tests; ARGS= goes to the harness'
 	@echo '  campaign         the hostile and stress scenarios at length;'
-	@echo '                   ARGS="--seed 7 --frames 1000000 --lines 10000 --rounds 20"'
+	@echo '                   ARGS="--seed 7 --frames 1000000 --lines 10000 --rounds 20",'
+	@echo '                   FUZZ_SECONDS=300 for each fuzz target'
 	@echo '  defects          mainline'"'"'s defects: runs what shows them on both drivers, writes'
 	@echo '                   the table in Documentation/defects.rst'
 	@echo '  fuzz             libFuzzer on the protocol core and the simulator;'
