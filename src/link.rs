@@ -120,8 +120,11 @@ pub(crate) struct Link {
     /// When the modem last did not answer, if neither of its lines moved since.
     #[pin]
     unanswered: Mutex<Option<Instant<Monotonic>>>,
+    /// Frames that do not get done, and frames that do not come.
     #[pin]
     stall: Mutex<Stall>,
+    #[pin]
+    silence: Mutex<Stall>,
     /// The modem is lost: its power did not come back since, or it is not known yet which channels it
     /// has open.
     lost: Atomic<bool>,
@@ -188,6 +191,7 @@ impl Link {
             progress <- Completion::new(),
             unanswered <- new_mutex!(None),
             stall <- new_mutex!(Stall::new()),
+            silence <- new_mutex!(Stall::new()),
             lost: Atomic::new(false),
             suspicious: Atomic::new(false),
             ask_again: Atomic::new(false),

@@ -137,6 +137,12 @@ impl Ports {
         self.table.lock().is_held(channel)
     }
 
+    /// Whether the modem has no channel open, as far as is known.
+    pub(crate) fn none_open(&self) -> bool {
+        let table = self.table.lock();
+        Channel::all().all(|channel| !table.is_remote_open(channel))
+    }
+
     /// The modem has power again. Returns whether it depends on what it says now which channels are
     /// open.
     pub(crate) fn modem_powered(&self) -> bool {

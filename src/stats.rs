@@ -113,6 +113,8 @@ counters! {
     modem_losses,
     /// Times the modem took no frame for too long.
     tx_stalls,
+    /// Times the modem had power, no channel open, and said nothing for too long.
+    rx_silences,
     /// Times the system was kept from sleeping.
     sleeps_refused,
 }

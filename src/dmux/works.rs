@@ -136,6 +136,8 @@ impl Dmux {
 impl WorkItem<WORK_PORTS> for Dmux {
     fn run(this: Arc<Self>) {
         this.ports.follow_channels(&this);
+        // The modem may have closed its last channel.
+        this.link.listen(&this);
     }
 }
 

@@ -116,6 +116,7 @@ impl Link {
         };
         self.acknowledge(dmux, ack);
         dmux.health.works();
+        self.listen(dmux);
         true
     }
 

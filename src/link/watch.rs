@@ -124,7 +124,11 @@ impl Link {
         if self.stall.lock().look(now, busy, done) {
             self.stalled(dmux);
         }
-        (busy || self.state.lock().awaits_ack()).then_some(stall::LOOK_MS)
+        let mute = self.is_mute(dmux);
+        if self.silence.lock().look(now, mute, dmux.rx.received()) {
+            self.silent(dmux);
+        }
+        (busy || mute || self.state.lock().awaits_ack()).then_some(stall::LOOK_MS)
     }
 
     /// Waits for the ack of an un-vote, and gives it up in the end.
@@ -184,8 +188,33 @@ impl Link {
         }
     }
 
-    /// Frames do not get done: finds out whether the modem lives, and begins anew with it if it
-    /// does.
+    /// Whether the modem has power and no channel open: then it has something to say.
+    fn is_mute(&self, dmux: &Arc<Dmux>) -> bool {
+        let powered = {
+            let state = self.state.lock();
+            state.is_connected() && state.is_powered()
+        };
+        powered && dmux.ports.none_open()
+    }
+
+    /// Has a modem that has power, and no channel open, watched: if its power was gone for a moment and
+    /// nobody saw it, the BAM has forgotten both pipes, and its OPENs never come. (With a channel open
+    /// that is found out by frames that do not get done.) Process
+    /// context.
+    pub(crate) fn listen(&self, dmux: &Arc<Dmux>) {
+        if self.is_mute(dmux) {
+            dmux.watch_later();
+        }
+    }
+
+    /// The modem keeps the power, has no channel open, and nothing comes.
+    fn silent(&self, dmux: &Arc<Dmux>) {
+        // Counted and not logged: firmware that is just idle under power may do this for hours.
+        dmux.counters.rx_silences.inc();
+        self.begin_anew(dmux);
+    }
+
+    /// Frames do not get done.
     fn stalled(&self, dmux: &Arc<Dmux>) {
         dmux.counters.tx_stalls.inc();
         dmux.health.fault(Fault::TxStall, c"no frame was taken");
@@ -196,6 +225,11 @@ impl Link {
                 stall::STALL_MS / 1000
             );
         }
+        self.begin_anew(dmux);
+    }
+
+    /// Finds out whether the modem lives, and begins anew with it if it does.
+    fn begin_anew(&self, dmux: &Arc<Dmux>) {
         let _no_waker = self.wake.lock();
         {
             // Under `state`, so that no open_if_up() comes between.
