@@ -2,7 +2,6 @@
 """The way up: order, queues, and channels that are closed or share the ring."""
 
 import json
-import threading
 import time
 
 from harness.context import Context
@@ -174,15 +173,9 @@ def early_full_ring(ctx: Context) -> None:
         # The link has to be awake: a wake-up sleeps, and lets the other task go on.
         ctx.echo(count=2)
         ctx.modem.call("hold_tx", on=True)
-        bird = threading.Thread(
-            target=ctx.phone.call,
-            args=("early_bird",),
-            kwargs={"cpu": INTERRUPTS, "frames": EARLY_FRAMES, "timeout": 20},
-        )
-        bird.start()
-        time.sleep(0.2 * ctx.phone.slowness)
+        ctx.phone.call("early_bird_start", cpu=INTERRUPTS, frames=EARLY_FRAMES, timeout=20)
         ctx.modem.call("open", channels=[channel])
-        bird.join()
+        check(bool(ctx.phone.call("early_bird_result")), "the task found no interface")
         back = requeued(ctx, channel)
         ring_empty(ctx)
         # What the stack had in its hands when the queue was stopped goes back once.

@@ -70,6 +70,8 @@ def faults_rx(ctx: Context) -> None:
             with aimed(ctx, depth=OWN):
                 with load(ctx, 900):
                     chance(ctx, percent)
+                    # Also when not one frame can be sent that would be answered.
+                    ctx.modem.call("data", channel=0, hex=BODY, repeat=20)
                     time.sleep(SECONDS)
                     chance(ctx, 0)
                 faults = injected(ctx)
