@@ -10,7 +10,7 @@ import time
 from harness import paths
 from harness.context import Context
 from harness.errors import FailedError, check
-from harness.hostile import EXCUSED, Total, bring_up, describe, fresh, play, read_corpus
+from harness.hostile import EXCUSED, Total, bring_up, describe, fresh, play, read_corpus, stop
 from harness.scenario import scenario
 
 # Sequences between two looks whether all is well.
@@ -103,3 +103,37 @@ def lines_corpus(ctx: Context) -> None:
         except FailedError as error:
             raise FailedError(f"{path.name} ({comment}): {error}") from error
         ctx.progress(f"{path.name}: {total.slowest:.1f} s")
+
+
+# Power that falls when Linux takes its vote back, and comes again before the driver has given up.
+FALL_AT_UNVOTE = {
+    "steps": [
+        {"when": {"at": ["unvote", 10_000_000]}, "what": {"acks": "withhold"}},
+        {"when": {"after_us": 0}, "what": {"drop": {"told": True}}},
+        {"when": {"after_us": 300_000}, "what": {"raise": {"told": True}}},
+    ],
+    "ending": "quiet",
+}
+
+
+@scenario(
+    "a driver that goes while its power falls, and comes back: all is given back, once",
+    cost=15,
+    mainline=False,
+    allowed=tuple(EXCUSED),
+)
+def lines_rmmod(ctx: Context) -> None:
+    """The module is being unloaded already when its pipes have to be put aside."""
+    for _ in range(3):
+        ctx.set_autosuspend(60_000)
+        ctx.echo(count=2)
+        ctx.modem.call("play_lines", sequence=FALL_AT_UNVOTE, plan={"idle_ms": 500})
+        seconds = ctx.unload()
+        deeds = ctx.modem.call("lines_report")["deeds"]
+        ctx.note(f"rmmod took {seconds:.1f} s: {deeds}")
+        check(deeds.get("power-raise") == 1, f"the power did not fall during rmmod: {deeds}")
+        stop(ctx)
+        ctx.load()
+        ctx.wait_interfaces({0})
+        ctx.up()
+        ctx.works()
