@@ -163,6 +163,8 @@ def fail_nth_ifup(ctx: Context) -> None:
 
     def attempt_asleep(number: int) -> dict[str, Any]:
         ctx.phone.run(f"ip link set dev {name} down")
+        # Taken down asleep, it wakes the modem once more: the OPEN of before is not the one to see.
+        ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
         ctx.wait_suspended()
         before = injected(ctx)
         ctx.phone.call("nth_threads", number=number, prefix=WORKS)
