@@ -24,7 +24,7 @@ impl Link {
             "link: next={:?} lost={} {:?}",
             state.wake_step(),
             self.lost.load(Relaxed),
-            &*state
+            *state
         )
     }
 
