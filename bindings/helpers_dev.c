@@ -22,7 +22,9 @@
 #include <linux/pm_wakeup.h>
 #include <linux/remoteproc.h>
 #include <linux/remoteproc/qcom_rproc.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "helpers_dev.h"
 
@@ -188,6 +190,18 @@ ALLOW_ERROR_INJECTION(bam_dmux_helper_dma_request_chan, ERRNO);
 
 void bam_dmux_helper_dma_release_channel(struct dma_chan *chan)
 {
+	/*
+	 * Links in sysfs go with the device in whose directory they are, and the core would
+	 * warn that there is no directory to remove its link from. Only the channel's owner
+	 * changes these fields.
+	 */
+	if (chan->slave && !device_is_registered(chan->slave)) {
+		sysfs_remove_link(&chan->dev->device.kobj, "slave");
+		kfree(chan->name);
+		chan->name = NULL;
+		chan->slave = NULL;
+	}
+
 	dma_release_channel(chan);
 }
 

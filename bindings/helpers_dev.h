@@ -63,6 +63,7 @@ int bam_dmux_helper_dma_mapping_error(struct device *dev, dma_addr_t addr);
 /* --- DMA engine --- */
 
 struct dma_chan *bam_dmux_helper_dma_request_chan(struct device *dev, const char *name);
+/* The device that it was requested for may be deleted by now, but not freed. */
 void bam_dmux_helper_dma_release_channel(struct dma_chan *chan);
 /* Whether the provider can take back what was handed to it. */
 bool bam_dmux_helper_dmaengine_can_terminate(const struct dma_chan *chan);

@@ -68,7 +68,10 @@ use kernel::{
         to_result, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
 
 mod parked;
@@ -89,9 +92,12 @@ use queue::{
 /// # Invariants
 ///
 /// - `raw` is a channel that `dma_request_chan()` gave to us alone, not yet released.
+/// - `consumer` is the device that it was requested for. The DMA engine core has a pointer to it, but
+///   no reference.
 /// - If `idle`, the provider has no descriptor of ours and no callback of ours runs.
 struct Channel {
     raw: NonNull<bindings::dma_chan>,
+    consumer: ARef<Device>,
     idle: bool,
 }
 
@@ -107,6 +113,7 @@ impl Channel {
         // INVARIANT: The channel is ours, and nothing was submitted yet.
         let channel = Self {
             raw: NonNull::new(raw).ok_or(ENODEV)?,
+            consumer: dev.into(),
             idle: true,
         };
         // SAFETY: By the type invariant, the channel is valid.
@@ -135,11 +142,15 @@ impl Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        // A channel that could not be stopped is kept: its next owner would see our transfers.
-        if self.idle {
-            // SAFETY: By the type invariants, the channel is ours and nothing is under way in it.
-            unsafe { bindings::bam_dmux_helper_dma_release_channel(self.raw.as_ptr()) };
+        if !self.idle {
+            // A channel that could not be stopped is kept: its next owner would see our transfers. So
+            // is the device that the core has a pointer to.
+            core::mem::forget(self.consumer.clone());
+            return;
         }
+        // SAFETY: By the type invariants, the channel is ours, nothing is under way in it, and the
+        // device that it was requested for is not freed yet.
+        unsafe { bindings::bam_dmux_helper_dma_release_channel(self.raw.as_ptr()) };
     }
 }
 

@@ -43,15 +43,25 @@ mod cases {
             Ok(Self(NonNull::new(fake).ok_or(ENOMEM)?))
         }
 
-        fn client(&self) -> &Device {
+        fn client(&self) -> Result<&Device> {
             // SAFETY: The fake is valid as long as `self`.
             let dev = unsafe { bindings::bam_dmux_fake_dma_client(self.0.as_ptr()) };
-            // SAFETY: The device lives as long as the fake.
-            unsafe { Device::from_raw(dev) }
+            if dev.is_null() {
+                return Err(ENODEV);
+            }
+            // SAFETY: The device lives as long as the fake, or until `remove_client()` has the fake for
+            // itself.
+            Ok(unsafe { Device::from_raw(dev) })
+        }
+
+        /// The device that `client()` returns goes.
+        fn remove_client(&mut self) {
+            // SAFETY: The fake is valid as long as `self`.
+            unsafe { bindings::bam_dmux_fake_dma_remove_client(self.0.as_ptr()) };
         }
 
         fn request<D: Direction>(&self, notify: &Arc<Watch>) -> Result<Pipe<D, u32>> {
-            Pipe::request(self.client(), c"fake", 4, Some(2048), notify.clone())
+            Pipe::request(self.client()?, c"fake", 4, Some(2048), notify.clone())
         }
 
         fn complete(&self, n: u32) {
@@ -263,6 +273,22 @@ mod cases {
         assert!(rest.next().is_some_and(|(_, v, done)| v == 2 && !done));
         drop(rest);
         assert!(fake.request::<ToDevice>(&watch).is_ok());
+        Ok(())
+    }
+
+    /// A channel can be given back when the device that it was requested for is gone: the kernel does not
+    /// look into what was freed, and does not warn of the link that went with it.
+    #[test]
+    fn channel_outlives_its_consumer() -> Result {
+        let mut fake = Fake::new()?;
+        let watch = Watch::new(0)?;
+        let mut pipe = fake.request::<ToDevice>(&watch)?;
+        send(&mut pipe, 1)?;
+        let parked = pipe.park();
+        fake.remove_client();
+        let mut rest = parked.shutdown();
+        assert!(rest.next().is_some_and(|(_, v, done)| v == 1 && !done));
+        assert!(rest.next().is_none());
         Ok(())
     }
 

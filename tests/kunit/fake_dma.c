@@ -211,14 +211,25 @@ void bam_dmux_fake_dma_destroy(struct bam_dmux_fake_dma *fake)
 {
 	dma_async_device_unregister(&fake->dma);
 	tasklet_kill(&fake->tasklet);
-	faux_device_destroy(fake->client);
+	bam_dmux_fake_dma_remove_client(fake);
 	faux_device_destroy(fake->provider);
 	kfree(fake);
 }
 
 struct device *bam_dmux_fake_dma_client(struct bam_dmux_fake_dma *fake)
 {
-	return &fake->client->dev;
+	return fake->client ? &fake->client->dev : NULL;
+}
+
+void bam_dmux_fake_dma_remove_client(struct bam_dmux_fake_dma *fake)
+{
+	if (!fake->client)
+		return;
+
+	/* It may stay in memory, but its name may not. */
+	fake->map.devname = "";
+	faux_device_destroy(fake->client);
+	fake->client = NULL;
 }
 
 void bam_dmux_fake_dma_complete(struct bam_dmux_fake_dma *fake, unsigned int n)

@@ -15,8 +15,11 @@ struct device;
 struct bam_dmux_fake_dma *bam_dmux_fake_dma_create(void);
 void bam_dmux_fake_dma_destroy(struct bam_dmux_fake_dma *fake);
 
-/* The device that may request the channel. */
+/* The device that may request the channel. NULL once it is removed. */
 struct device *bam_dmux_fake_dma_client(struct bam_dmux_fake_dma *fake);
+
+/* Removes that device, whatever it has. */
+void bam_dmux_fake_dma_remove_client(struct bam_dmux_fake_dma *fake);
 
 /* Completes the n oldest of the issued transfers. Their callbacks run in a tasklet. */
 void bam_dmux_fake_dma_complete(struct bam_dmux_fake_dma *fake, unsigned int n);
