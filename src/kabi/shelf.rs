@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A place for what a driver cannot give back when it is unbound, and takes over when it is bound to
-//! the same device again.
+//! the same hardware again.
 //!
 //! ```ignore
 //! static LEFT: Shelf<Pipes> = Shelf::new();
@@ -10,16 +10,21 @@
 //! if let Some(pipes) = LEFT.take(dev) { } // it is back
 //! ```
 //!
+//! The hardware is what the firmware describes: two devices made from one node, one after the other, are
+//! the same. Whoever makes devices from nodes may do so again at any time: a remoteproc driver that is
+//! unbound removes the devices below it, and makes new ones when it is bound. Devices without a node are
+//! told apart by themselves.
+//!
 //! Limitations:
 //! - What is on a shelf when the module is unloaded is leaked. Keep a [`Pin`](super::module::Pin) with
 //!   it.
 
-use super::{
-    bindings,
-    platform::device_as_raw, //
-};
+use super::bindings;
 
-use core::cell::UnsafeCell;
+use core::{
+    cell::UnsafeCell,
+    ptr, //
+};
 
 use kernel::{
     device::Device,
@@ -27,7 +32,7 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// Values that belong to devices, in a list.
+/// Values that belong to hardware, in a list.
 ///
 /// # Invariants
 ///
@@ -57,7 +62,8 @@ impl<T: Send> Shelf<T> {
         }
     }
 
-    /// Keeps `value` for the next who asks in the name of `dev`. The device is not freed meanwhile.
+    /// Keeps `value` for the next who asks in the name of `dev` or of another device with its node. The
+    /// device is not freed meanwhile, nor is the node.
     ///
     /// Process context, sleeps.
     ///
@@ -79,16 +85,15 @@ impl<T: Send> Shelf<T> {
         Ok(())
     }
 
-    /// Takes out what was kept for `dev`, the last first.
+    /// Takes out what was kept for `dev` or for another device with its node, the last first.
     ///
     /// Process context, sleeps.
     pub fn take(&self, dev: &Device) -> Option<T> {
-        let wanted = device_as_raw(dev);
         let item = self.with(|first| {
             let mut place = first;
             while place
                 .as_ref()
-                .is_some_and(|item| device_as_raw(&item.dev) != wanted)
+                .is_some_and(|item| !same_hardware(&item.dev, dev))
             {
                 place = &mut place.as_mut()?.next;
             }
@@ -113,16 +118,46 @@ impl<T: Send> Shelf<T> {
     }
 }
 
+/// Whether both have one node. Both have references to theirs, so its address is not used again.
+fn same_hardware(a: &Device, b: &Device) -> bool {
+    match (a.fwnode(), b.fwnode()) {
+        (Some(a), Some(b)) => ptr::eq(a, b),
+        _ => ptr::eq(a, b),
+    }
+}
+
 #[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
 #[kernel::prelude::kunit_tests(bam_dmux_shelf)]
 mod tests {
+    use core::mem::MaybeUninit;
+
     use super::*;
     use kernel::{
         device::Bound,
-        faux, //
+        faux,
+        types::Opaque, //
     };
 
+    use crate::kabi::platform::device_as_raw;
+
     static SHELF: Shelf<u32> = Shelf::new();
+
+    /// A node of the firmware's description, all zeroes. Nobody but the driver core looks into it.
+    struct Node(Opaque<MaybeUninit<bindings::fwnode_handle>>);
+
+    // SAFETY: There is nothing to do with a shared reference but to give its address to a device.
+    unsafe impl Sync for Node {}
+
+    static NODES: [Node; 2] = [const { Node(Opaque::new(MaybeUninit::zeroed())) }; 2];
+
+    /// Makes a device from a node.
+    fn described(name: &CStr, node: &'static Node) -> Result<faux::Registration> {
+        let reg = faux::Registration::new(name, None)?;
+        // SAFETY: The device is valid, and nobody else looks for its node. Zeroes are a valid node, which
+        // is static.
+        unsafe { (*device_as_raw(device(&reg))).fwnode = node.0.get().cast() };
+        Ok(reg)
+    }
 
     fn device(reg: &faux::Registration) -> &Device {
         let dev: &faux::Device<Bound> = reg.as_ref();
@@ -146,6 +181,20 @@ mod tests {
         assert!(SHELF.take(b).is_none());
         assert!(SHELF.take(a) == Some(1));
         assert!(SHELF.take(a).is_none());
+        Ok(())
+    }
+
+    /// A device that is made anew gets what was kept for its predecessor, and one with another node does
+    /// not.
+    #[test]
+    fn node_outlives_its_device() -> Result {
+        let old = described(c"bam-dmux-shelf-old", &NODES[0])?;
+        assert!(SHELF.keep(device(&old), 1).is_ok());
+        drop(old);
+        let other = described(c"bam-dmux-shelf-other", &NODES[1])?;
+        assert!(SHELF.take(device(&other)).is_none());
+        let new = described(c"bam-dmux-shelf-new", &NODES[0])?;
+        assert!(SHELF.take(device(&new)) == Some(1));
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ from harness.faults import nothing_left, whole
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
+MSS = "/sys/bus/platform/drivers/qcom-q6v5-mss"
 STATE = "/sys/class/remoteproc/remoteproc0/state"
 # Longest time that unbinding takes, in seconds: the driver's waits, and a wake-up under way.
 BOUND = 8.0
@@ -276,3 +277,48 @@ def unbind_stopped(ctx: Context) -> None:
     ctx.up()
     whole(ctx)
     check_equal(ctx.counter("unpowered_access"), 0, "accesses to the dark BAM")
+
+
+def remoteproc_again(ctx: Context, what: str, kept: bool) -> None:
+    """Unbind and bind the remote processor's driver, which removes our device and makes it anew."""
+    name = ctx.phone.run(f"cd {MSS} && ls -d *remoteproc*").strip()
+    start = ctx.phone.log_position()
+    starts = ctx.modem.call("events").get("mss-start", 0)
+    ctx.modem.call("reset_counters")
+    ctx.phone.run(f"echo {name} >{MSS}/unbind", 60)
+    check(ctx.device() is None, f"{what}: the device outlives the driver that has made it")
+    said = "they are kept until" in ctx.phone.log(start)
+    check_equal(said, kept, f"{what}: the driver says that it keeps DMA channels")
+    ctx.phone.run(f"echo {name} >{MSS}/bind", 60)
+    ctx.wait_until(ctx.bound, f"{what}: the driver binds to the new device")
+    ctx.wait_until(
+        lambda: ctx.modem.call("events").get("mss-start", 0) > starts,
+        f"{what}: remoteproc starts the modem",
+    )
+    ctx.open_modem()
+    ctx.up()
+    whole(ctx)
+    check_equal(ctx.counter("unpowered_access"), 0, f"{what}: accesses to the dark BAM")
+    check_equal(ctx.phone.call("module", name=ctx.module), 0, f"{what}: references to the module")
+
+
+@scenario(
+    "the modem's remoteproc driver unbound and bound: the new device takes the DMA channels over",
+    cost=30,
+    timeout=200,
+    mainline=False,
+)
+def unbind_remoteproc(ctx: Context) -> None:
+    """Of a modem that was stopped under load, that is dead and dark, and that runs."""
+    full(ctx)
+    ctx.modem.call("crash", bam_off=True)
+    ctx.phone.run(f"echo stop >{STATE}")
+    remoteproc_again(ctx, "dead and stopped", True)
+
+    full(ctx)
+    ctx.phone.run(f"echo stop >{STATE}")
+    remoteproc_again(ctx, "stopped", True)
+
+    remoteproc_again(ctx, "running", False)
+    seconds = ctx.unload()
+    ctx.note(f"UNLOAD: {seconds:.2f} s")
