@@ -217,6 +217,23 @@ mod cases {
         assert_eq!(link.wake_step(), WakeStep::Up);
     }
 
+    /// A silent modem whose line falls and rises before anybody looks is there again, by the interrupt
+    /// of that: it has begun anew, and waits for the ack of the rise.
+    #[test]
+    fn a_line_that_moves_is_believed() {
+        let mut link = up();
+        assert_eq!(link.power_interrupt(true), None);
+        let ack = link.own_bits().ack;
+        link.vote(false, true);
+        link.ack_lost();
+        link.abandoned();
+        assert_eq!(link.power_level(true), None);
+        assert_eq!(link.power_interrupt(true), Some(Transition::Connect));
+        assert_ne!(link.connected(), ack);
+        // The interrupt of the way back.
+        assert_eq!(link.power_interrupt(true), None);
+    }
+
     /// A silent modem without power is nothing to worry about: there are no pipes.
     #[test]
     fn silence_without_power_is_no_loss() {

@@ -23,7 +23,8 @@
 //! | power high, an un-vote is not acknowledged in time | abandon | yes |
 //!
 //! After the last one, and while the firmware is stopped, a power line that is high is *not
-//! believed* any more. It is again when it was seen low, or when the modem acknowledges a vote.
+//! believed* any more. It is again when it was seen low, when its interrupt says that it was low for a
+//! moment, or when the modem acknowledges a vote.
 //!
 //! In the third case, if the power line had risen under that vote, the modem may have restarted all the
 //! same: [`Handshake::may_have_restarted`].
@@ -95,6 +96,11 @@ impl Handshake {
                 self.ahead = 1;
                 self.blinked |= level && self.is_connected();
                 self.owed |= self.blinked;
+                if level && self.health == Health::Doubted {
+                    // It was low: the line moves, and that it is high means something again.
+                    self.health = Health::Well;
+                    self.owed = true;
+                }
             }
         }
         self.power_seen(level)

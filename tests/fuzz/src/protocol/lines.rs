@@ -152,6 +152,8 @@ impl Observer {
         } else {
             link.power_level(level)
         };
+        // A line that is high as before, and whose interrupt says that it has changed, was low.
+        self.unbelievable &= self.stopped || !interrupt || !link.is_powered();
         let Some(connects) = follow else { return };
         let mut turns = 0;
         while let Some(transition) = due {
