@@ -27,6 +27,7 @@ impl Link {
     pub(crate) fn shutdown(&self, dmux: &Arc<Dmux>) {
         // A waker sees this within one step of its wait.
         self.live.store(false, Relaxed);
+        self.progress.complete_all();
         let _no_waker = self.wake.lock();
         dmux.tx.close();
         self.let_go(dmux);

@@ -26,7 +26,7 @@ impl Link {
     /// Writes our ack bit: a change of the modem's power was followed.
     pub(super) fn acknowledge(&self, dmux: &Arc<Dmux>, ack: bool) {
         if let Err(e) = self.ack_bit.write(ack) {
-            dev_err!(dmux.dev(), "can't acknowledge a power change: {e:?}\n");
+            complain(dmux, "acknowledge a power change", e);
         }
     }
 
@@ -40,7 +40,7 @@ impl Link {
         match self.power_line.level() {
             Ok(level) => look(&mut state, level),
             Err(e) => {
-                dev_err!(dmux.dev(), "can't read the modem's power line: {e:?}\n");
+                complain(dmux, "read the modem's power line", e);
                 None
             }
         }
@@ -49,7 +49,7 @@ impl Link {
     /// Reads the ack line, and takes note of an ack.
     pub(super) fn look_at_ack(&self, dmux: &Arc<Dmux>) {
         if let Err(e) = self.read_ack() {
-            dev_err!(dmux.dev(), "can't read the modem's ack line: {e:?}\n");
+            complain(dmux, "read the modem's ack line", e);
         }
     }
 
@@ -62,6 +62,7 @@ impl Link {
         drop(state);
         if seen != AckSeen::Nothing {
             *self.unanswered.lock() = None;
+            self.progress.complete_all();
         }
         Ok(())
     }
@@ -82,13 +83,17 @@ impl Link {
                 None => Ok(()),
             });
         if let Err(e) = result {
-            dev_err!(
-                dmux.dev(),
-                "can't change the vote for the data path: {e:?}\n"
-            );
+            complain(dmux, "change the vote for the data path", e);
         }
         if !on && state.awaits_ack() {
             dmux.watch_later();
         }
+    }
+}
+
+/// Says that shared memory could not be used. Who waits for the modem looks again and again.
+fn complain(dmux: &Dmux, what: &str, error: Error) {
+    if dmux.may_log() {
+        dev_err!(dmux.dev(), "can't {what}: {error:?}\n");
     }
 }

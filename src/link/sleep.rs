@@ -54,6 +54,7 @@ impl Link {
         let _state = self.state.lock();
         self.resting.store(true, Relaxed);
         dmux.tx.close();
+        self.progress.complete_all();
     }
 
     /// Lets go of the modem. From success on the power line is not followed any more.

@@ -35,6 +35,7 @@ impl Link {
     /// As [`Link::follow_power`], in the handler of the power line's interrupt.
     pub(crate) fn power_interrupt(&self, dmux: &Arc<Dmux>) {
         self.follow_power_from(dmux, Handshake::power_interrupt);
+        self.progress.complete_all();
     }
 
     fn follow_power_from(
@@ -51,6 +52,7 @@ impl Link {
         self.look_at_ack(dmux);
 
         let mut changes = 0;
+        let mut moved = false;
         let mut look = first;
         while let Some(transition) = self.next_transition(dmux, look) {
             look = Handshake::power_level;
@@ -62,6 +64,7 @@ impl Link {
             if !self.carry_out(dmux, transition) {
                 break;
             }
+            moved = true;
         }
         dmux.pin_module(!self.may_touch());
 
@@ -70,7 +73,10 @@ impl Link {
         if !self.open_if_up(dmux) && changes > 0 {
             self.take_up_again(dmux);
         }
-        self.progress.complete_all();
+        if moved {
+            // Not otherwise: who waits looks by himself, and would never come to wait.
+            self.progress.complete_all();
+        }
         self.state.lock().is_connected()
     }
 
