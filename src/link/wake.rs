@@ -42,6 +42,10 @@ const SLOW_MS: i64 = 250;
 /// without a reason, and may be well by then.
 const SILENT_MS: i64 = 10_000;
 
+/// How long an attempt to wake the modem may take as a whole, in milliseconds: each step its time. A
+/// modem that always does the next one, and undoes it, has to come to an end as well.
+const WAKE_MS: i64 = 2 * ACK_TIMEOUT_MS as i64 + POWER_TIMEOUT_MS as i64;
+
 impl Link {
     /// Wakes the modem: votes and waits until frames may be sent, then opens the transmit ring.
     ///
@@ -89,12 +93,14 @@ impl Link {
     fn not_answered(&self, dmux: &Arc<Dmux>, error: Error) -> Result {
         // Under `state`, so that no open_if_up() comes between the last look and the end of the vote.
         let mut state = self.state.lock();
-        if self.live.load(Relaxed) && state.wake_step() == WakeStep::Up {
+        if self.goes_on() && state.wake_step() == WakeStep::Up {
             // At the very last moment; whoever saw it has opened the ring.
             dmux.tx.open(dmux);
             return Ok(());
         }
         let missing = report::missing(state.wake_step());
+        // Before the vote is taken back: the ack of that is an answer.
+        *self.unanswered.lock() = Some(Instant::now());
         dmux.tx.close();
         self.write_vote(dmux, &mut state, false);
         drop(state);
@@ -103,13 +109,12 @@ impl Link {
             dmux.health.fault(Fault::WakeTimeout, missing);
         }
         self.suspicious.store(true, Relaxed);
-        *self.unanswered.lock() = Some(Instant::now());
         Err(error)
     }
 
     fn wait_until_up(&self, dmux: &Arc<Dmux>) -> Result {
-        let mut step = WakeStep::Vote;
-        let mut since = Instant::<Monotonic>::now();
+        let began = Instant::<Monotonic>::now();
+        let (mut step, mut since) = (WakeStep::Vote, began);
 
         while self.goes_on() {
             // Re-armed before the look: a change after the look completes it.
@@ -132,6 +137,9 @@ impl Link {
                 since = Instant::now();
             }
 
+            if began.elapsed().as_millis() >= WAKE_MS {
+                return Err(no_answer(dmux, now));
+            }
             let waited = since.elapsed().as_millis();
             if step == WakeStep::AwaitAck && waited > SLOW_MS {
                 self.suspicious.store(true, Relaxed);
@@ -157,14 +165,19 @@ impl Link {
             self.state.lock().ack_lost();
             return Ok(());
         }
-        if dmux.may_log() {
-            dev_warn!(
-                dmux.dev(),
-                "modem did not answer the wake-up ({step:?}); is its firmware running?\n"
-            );
-        }
-        Err(ETIMEDOUT)
+        Err(no_answer(dmux, step))
     }
+}
+
+/// Says what is missing for a wake-up. Returns the error that this is.
+fn no_answer(dmux: &Dmux, step: WakeStep) -> Error {
+    if dmux.may_log() {
+        dev_warn!(
+            dmux.dev(),
+            "modem did not answer the wake-up ({step:?}); is its firmware running?\n"
+        );
+    }
+    ETIMEDOUT
 }
 
 /// How long the modem may take for a step, in milliseconds.
