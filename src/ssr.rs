@@ -42,7 +42,13 @@ impl SsrHandler for RestartWatch {
             // Not only at the end of the start: the firmware may power the BAM up before that.
             Event::BeforePowerup => dmux.link.starting(dmux),
             Event::AfterPowerup => dmux.link.started(dmux),
-            Event::AfterShutdown { .. } => (),
+            // Also the end of a start that failed, which nothing else tells of.
+            Event::AfterShutdown { .. } => {
+                if dmux.link.start_failed(dmux) {
+                    dev_warn!(dmux.dev(), "modem failed to start\n");
+                    dmux.counters.modem_restarts.inc();
+                }
+            }
         }
     }
 }

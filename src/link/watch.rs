@@ -66,6 +66,18 @@ impl Link {
 
     /// The firmware is started.
     pub(crate) fn starting(&self, dmux: &Arc<Dmux>) {
+    /// The firmware has stopped. That is news only if it never came up: of such a start nothing but
+    /// its end is reported. Returns whether it is.
+    ///
+    /// Process context; as [`Link::stopped`].
+    pub(crate) fn start_failed(&self, dmux: &Arc<Dmux>) -> bool {
+        let failed = !self.state.lock().is_stopped();
+        if failed {
+            self.stopped(dmux);
+        }
+        failed
+    }
+
         self.state.lock().starting();
         *self.unanswered.lock() = None;
         self.follow_power(dmux);
