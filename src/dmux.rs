@@ -225,6 +225,15 @@ impl Dmux {
     /// # Errors
     ///
     /// `ENODEV` when the device is being unbound.
+    /// A modem that was lost has had its time to say which channels are open: interfaces follow if it
+    /// is there, as it is then known to be. Not beside [`Dmux::modem_powered`].
+    pub(crate) fn grace_over(self: &Arc<Self>, is_there: bool) {
+        if is_there && self.ports.grace_over() {
+            self.ports_changed();
+        }
+        *self.grace_usage.lock() = None;
+    }
+
     pub(crate) fn vote_for_pm(self: &Arc<Self>) -> Result {
         if !self.link.is_live() {
             return Err(ENODEV);

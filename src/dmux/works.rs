@@ -189,9 +189,6 @@ impl WorkItem<WORK_PROBE> for Dmux {
 
 impl WorkItem<WORK_GRACE> for Dmux {
     fn run(this: Arc<Self>) {
-        if this.link.found(&this) && this.ports.grace_over() {
-            this.ports_changed();
-        }
-        *this.grace_usage.lock() = None;
+        this.link.found(&this);
     }
 }

@@ -298,9 +298,11 @@ impl Link {
         }
     }
 
-    /// The modem that was lost has had its time to say which channels are open. Returns whether it has
-    /// had power all the time; if not it is asked again.
-    pub(crate) fn found(&self, dmux: &Arc<Dmux>) -> bool {
+    /// The modem that was lost has had its time to say which channels are open. If it has not had power
+    /// all the time it is asked again. Process context.
+    pub(crate) fn found(&self, dmux: &Arc<Dmux>) {
+        // It must not be lost once more, nor come back once more, in the middle of this.
+        let _one_at_a_time = self.transition.lock();
         let found = self.is_connected();
         if found {
             self.lost.store(false, Relaxed);
