@@ -163,17 +163,24 @@ impl Dmux {
         self.link.shutdown(self);
     }
 
-    /// Ends what [`Dmux::stop`] had to leave alive for the interrupts' sake, and breaks the
-    /// circles. To be called when no interrupt can call in any more. Process context.
-    pub(crate) fn finish(self: &Arc<Self>) {
+    /// Takes the pipes down, or leaves them behind. To be called after [`Dmux::stop`], when no interrupt
+    /// of the modem's lines can call in any more. Process context.
+    pub(crate) fn take_down(self: &Arc<Self>) {
         // If the modem took the power away after the interrupts were gone, it waits for the ack.
         self.link.follow_power(self);
-        if self.link.may_touch() {
-            self.disconnect();
-            self.dispose();
-        } else {
-            self.leave_behind();
-        }
+        self.link.hold_still(|| {
+            if self.link.may_touch() {
+                self.disconnect();
+                self.dispose();
+            } else {
+                self.leave_behind();
+            }
+        });
+    }
+
+    /// Ends what [`Dmux::stop`] had to leave alive for the sake of those who call in, and breaks the
+    /// circles. To be called when nobody can call in any more. Process context.
+    pub(crate) fn finish(self: &Arc<Self>) {
         self.napi.stop();
         // After NAPI, which queues works.
         self.disable_works();
@@ -218,13 +225,6 @@ impl Dmux {
         held
     }
 
-    /// Runtime PM wants the link up. Returns at once: whoever asked may hold RTNL, as the network core
-    /// does for `ip link set up` of a detached interface and for ethtool, and the modem may take
-    /// seconds. Process context.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` when the device is being unbound.
     /// A modem that was lost has had its time to say which channels are open: interfaces follow if it
     /// is there, as it is then known to be. Not beside [`Dmux::modem_powered`].
     pub(crate) fn grace_over(self: &Arc<Self>, is_there: bool) {
@@ -234,6 +234,13 @@ impl Dmux {
         *self.grace_usage.lock() = None;
     }
 
+    /// Runtime PM wants the link up. Returns at once: whoever asked may hold RTNL, as the network core
+    /// does for `ip link set up` of a detached interface and for ethtool, and the modem may take
+    /// seconds. Process context.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` when the device is being unbound.
     pub(crate) fn vote_for_pm(self: &Arc<Self>) -> Result {
         if !self.link.is_live() {
             return Err(ENODEV);

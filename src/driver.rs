@@ -119,8 +119,11 @@ impl kabi_platform::Driver for BamDmux {
         data.dmux.health.stop();
         data.dmux.stop();
         let callers = data.callers.lock().take();
-        // Waits for handlers that are running.
-        drop(callers);
+        // The lines are not heard any more; waits for handlers that are running. A stop of the firmware
+        // still is: who reports it waits until the pipes are down.
+        let restarts = callers.and_then(|callers| callers.restarts);
+        data.dmux.take_down();
+        drop(restarts);
         data.dmux.finish();
     }
 

@@ -38,6 +38,13 @@ impl Link {
         }
     }
 
+    /// Runs `f` while no transition is under way. Who reports meanwhile that the firmware stops, and the
+    /// power goes, waits for its end. Process context.
+    pub(crate) fn hold_still(&self, f: impl FnOnce()) {
+        let _one_at_a_time = self.transition.lock();
+        f();
+    }
+
     /// Takes the vote back and waits until nothing is connected.
     fn let_go(&self, dmux: &Arc<Dmux>) {
         self.vote(dmux, false);
