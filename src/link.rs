@@ -139,9 +139,11 @@ pub(crate) struct Link {
     epoch: Instant<Monotonic>,
     /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
     live: Atomic<bool>,
-    /// The system is about to sleep: nobody votes, and no frame moves. Set under `state`.
+    /// The system is about to sleep: nobody votes, and no frame moves. Set under `state`; cleared when
+    /// nobody votes anyway.
     resting: Atomic<bool>,
-    /// The system sleeps, or will at any moment: the power line is not followed. Set under `transition`.
+    /// The system sleeps, or will at any moment: the power line is not followed. Set under `transition`;
+    /// cleared before the line is looked at again.
     asleep: Atomic<bool>,
     /// The system is kept awake, since the modem has raised the power line for itself.
     awake: Atomic<bool>,

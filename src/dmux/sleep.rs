@@ -33,13 +33,14 @@ impl Dmux {
     /// # Errors
     ///
     /// `EBUSY` when the modem has not taken the frames that it was given, or has something to say.
-    /// Everything goes on as before.
+    /// Everything goes on as before. Frames that it does not take for as long as it takes to call that a
+    /// stall are no reason: nobody else would find out, if the system tries to sleep again and again.
     pub(crate) fn suspend(self: &Arc<Self>) -> Result {
         self.link.rest(self);
         self.disable_works();
         self.health.rest();
         self.ports.rest();
-        let result = if self.tx.drain_pipe() {
+        let result = if self.tx.drain_pipe() || self.link.look_for_stall(self).1 {
             self.link.fall_asleep(self)
         } else {
             Err(EBUSY)

@@ -62,6 +62,7 @@ impl Link {
         });
         out.u64(c"connects", counters.connects);
         out.u64(c"disconnects", counters.disconnects);
+        out.u64(c"abandons", counters.abandons);
         out.u64(c"connect_failures", counters.connect_failures);
         out.u64(c"votes", counters.votes);
         out.u64(c"acks", counters.acks);

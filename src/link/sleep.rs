@@ -68,9 +68,7 @@ impl Link {
         let _no_waker = self.wake.lock();
         self.vote(dmux, false);
         let always = |this: &Self| this.is_live();
-        let answered = self.wait_while(dmux, ACK_TIMEOUT_MS, always, |this| {
-            !this.state.lock().awaits_ack()
-        });
+        let answered = self.wait_while(dmux, ACK_TIMEOUT_MS, always, Self::is_unvote_settled);
         if !answered {
             self.state.lock().ack_lost();
             self.follow_power(dmux);

@@ -22,6 +22,7 @@ use super::{
     super::{
         dmux::Dmux,
         health::Fault,
+        kabi::runtime_pm::Status,
         protocol::{
             handshake::{
                 Loss,
@@ -58,14 +59,13 @@ impl Link {
     /// Process context; sleeps for transitions that are under way, not for the modem.
     pub(crate) fn stopped(&self, dmux: &Arc<Dmux>) {
         self.state.lock().stopped();
+        self.progress.complete_all();
         self.follow_power(dmux);
         // Also if no pipe was connected: a vote that stands is no news for new firmware.
         self.lose(dmux, Loss::Stopped);
         self.vote(dmux, false);
     }
 
-    /// The firmware is started.
-    pub(crate) fn starting(&self, dmux: &Arc<Dmux>) {
     /// The firmware has stopped. That is news only if it never came up: of such a start nothing but
     /// its end is reported. Returns whether it is.
     ///
@@ -78,6 +78,8 @@ impl Link {
         failed
     }
 
+    /// The firmware is started.
+    pub(crate) fn starting(&self, dmux: &Arc<Dmux>) {
         self.state.lock().starting();
         *self.unanswered.lock() = None;
         self.follow_power(dmux);
@@ -130,17 +132,32 @@ impl Link {
             return None;
         }
         self.expect_ack(dmux);
-        let (busy, done) = dmux.tx.progress();
-        // CAST: The clock does not go back.
-        let now = self.epoch.elapsed().as_millis() as u64;
-        if self.stall.lock().look(now, busy, done) {
-            self.stalled(dmux);
+        let (busy, stalled) = self.look_for_stall(dmux);
+        if stalled {
+            self.begin_anew(dmux);
         }
         let mute = self.is_mute(dmux);
-        if self.silence.lock().look(now, mute, dmux.rx.received()) {
+        if self.silence.lock().look(self.now(), mute, dmux.rx.received()) {
             self.silent(dmux);
         }
         (busy || mute || self.state.lock().awaits_ack()).then_some(stall::LOOK_MS)
+    }
+
+    /// Milliseconds of the clock for [`Stall`](super::super::protocol::stall::Stall).
+    fn now(&self) -> u64 {
+        // CAST: The clock does not go back.
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    /// Whether frames are in the modem's hands, and whether they have been there for too long: that is
+    /// said, and counted. Process context.
+    pub(crate) fn look_for_stall(&self, dmux: &Arc<Dmux>) -> (bool, bool) {
+        let (busy, done) = dmux.tx.progress();
+        let stalled = self.stall.lock().look(self.now(), busy, done);
+        if stalled {
+            self.stalled(dmux);
+        }
+        (busy, stalled)
     }
 
     /// Waits for the ack of an un-vote, and gives it up in the end.
@@ -149,7 +166,8 @@ impl Link {
             // A waker waits for it too.
             return;
         };
-        if self.await_unvote(dmux) || self.is_resting() {
+        if self.await_unvote(dmux) || !self.goes_on() {
+            // Who stops the link waits for the ack himself.
             return;
         }
         self.state.lock().ack_lost();
@@ -159,11 +177,14 @@ impl Link {
     /// Returns whether no ack of an un-vote is outstanding (any more). Sleeps up to
     /// [`ACK_TIMEOUT_MS`]. Under `wake`.
     fn await_unvote(&self, dmux: &Arc<Dmux>) -> bool {
-        self.wait(dmux, ACK_TIMEOUT_MS, |this| {
-            let state = this.state.lock();
-            // Also if the power rose again: the modem has begun anew without it.
-            !state.awaits_ack() || matches!(state.wake_step(), WakeStep::Vote | WakeStep::Gone)
-        })
+        self.wait(dmux, ACK_TIMEOUT_MS, Self::is_unvote_settled)
+    }
+
+    /// Whether nothing is to be waited for after an un-vote.
+    pub(super) fn is_unvote_settled(&self) -> bool {
+        let state = self.state.lock();
+        // Also if the power rose again: the modem has begun anew without it.
+        !state.awaits_ack() || matches!(state.wake_step(), WakeStep::Vote | WakeStep::Gone)
     }
 
     /// Waits until something is so, at most `ms`; follows the lines meanwhile.
@@ -226,7 +247,7 @@ impl Link {
         self.begin_anew(dmux);
     }
 
-    /// Frames do not get done.
+    /// Frames do not get done. The modem is to be asked for a sign of life.
     fn stalled(&self, dmux: &Arc<Dmux>) {
         dmux.counters.tx_stalls.inc();
         dmux.health.fault(Fault::TxStall, c"no frame was taken");
@@ -237,7 +258,6 @@ impl Link {
                 stall::STALL_MS / 1000
             );
         }
-        self.begin_anew(dmux);
     }
 
     /// Finds out whether the modem lives, and begins anew with it if it does.
@@ -250,8 +270,8 @@ impl Link {
             self.write_vote(dmux, &mut state, false);
         }
         if !self.await_unvote(dmux) {
-            if self.is_resting() {
-                // Who lets the system sleep waits for the ack himself.
+            if !self.goes_on() {
+                // Who stops the link waits for the ack himself.
                 return;
             }
             self.state.lock().ack_lost();
@@ -268,8 +288,11 @@ impl Link {
             // pipes: the power was gone, and nobody saw it.
             self.renew(dmux, dmux.rx.received() == received);
         }
-        // What is waiting has the modem woken again.
+        // What is waiting has the modem woken again, and so does who wants it awake.
         dmux.tx.announce(dmux);
+        if dmux.pm.status() == Status::Active {
+            dmux.wake_modem();
+        }
     }
 
     /// Connects the transmit pipe anew under power, and the other one, too, if `both`: the modem does
@@ -309,7 +332,7 @@ impl Link {
         } else {
             dmux.probe_later(PROBE_MS);
         }
-        found
+        dmux.grace_over(found);
     }
 
     /// The system is awake again: takes up what was to be found out before.
