@@ -5,7 +5,17 @@ import io
 import sys
 from pathlib import Path
 
-from harness import defect_table, defects, demo, kunit, mmlog, paths, scenario, splat
+from harness import (
+    defect_table,
+    defects,
+    demo,
+    kunit,
+    mmlog,
+    paths,
+    scenario,
+    selftest_frames,
+    splat,
+)
 from harness.errors import check, check_equal
 from harness.ktap import Report, Result
 
@@ -32,6 +42,13 @@ FAULTS = """\
 [   12.345678] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [swapper/0:0]
 [   12.345678] OF: ERROR: memory leak, expected refcount 1 instead of 2
 [   12.345678] NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 10001 ms
+[   12.345678] kernel BUG at mm/slub.c:1234!
+[   12.345678] BUG kmalloc-64 (Tainted: G           O       ): Left Redzone overwritten
+[   12.345678] NOHZ tick-stop error: local softirq work is pending, handler #08!!!
+[   12.345678] genirq: Flags mismatch irq 23. 00002001 (bam-dmux-pc) vs. 00000001 (other)
+[   12.345678] bam-dmux 10200000.bam-dmux: Resources present before probing
+[   12.345678] debugfs: 'state' already exists in 'bam-dmux'
+** 12 printk messages dropped **
 """
 KNOWN = """\
 [   11.111111] ------------[ cut here ]------------
@@ -60,6 +77,7 @@ CLEAN = """\
 [    0.123456] Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar
 [    0.123456] kmemleak: Kernel memory leak detector initialized (mem pool available: 15679)
 [    0.123456] Running RCU Tasks wait API self tests
+[    0.123456] Kernel command line: console=ttyAMA0 CONFIG_DEBUG BUGS
 [    0.123456] bam-dmux 10200000.bam-dmux: the modem did not ack within 2000 ms
 """
 MODEMMANAGER = """\
@@ -203,5 +221,6 @@ def run(results: Path) -> None:
     modemmanager_log()
     mmcli_excerpt()
     verdict()
+    selftest_frames.run()
     if paths.kunit_parser().exists():
         ktap_reader(results / "selftest.ktap")

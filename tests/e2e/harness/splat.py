@@ -5,9 +5,9 @@ import re
 
 # Reports of the kernel's own checks. Each of them fails the scenario it appears in.
 PATTERNS = [
-    r"\bBUG:",
+    # "BUG: ...", "kernel BUG at ...", and SLUB's "BUG kmalloc-64 (...): ...".
+    r"\bBUG\b",
     r"\bWARNING:",
-    r"\bkernel BUG at\b",
     r"\bOops\b",
     r"Kernel panic",
     r"Call [Tt]race:",
@@ -45,6 +45,13 @@ PATTERNS = [
     r"irq \d+: nobody cared",
     r"NETDEV WATCHDOG",
     r"Dead loop on",
+    r"NOHZ tick-stop error",
+    r"genirq: Flags mismatch",
+    # Things that are there although whoever made them should have taken them away.
+    r"Resources present before probing",
+    r"debugfs: .*\balready\b",
+    # What was in these lines nobody knows.
+    r"printk messages dropped",
 ]
 SPLAT = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
 # What looks like a report and is none. The amba device is a GPIO controller of QEMU's for
