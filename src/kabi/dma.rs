@@ -23,7 +23,10 @@ use super::{
     skb::SkBuff, //
 };
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 
 use kernel::{
     device::Device,
@@ -84,6 +87,7 @@ impl Direction for FromDevice {
 }
 
 /// Maps buffers for one device: the one that does the transfers, not the one that wants them done.
+/// [`Pipe::mapper()`](super::dmaengine::Pipe::mapper) has the one for a pipe.
 #[derive(Clone)]
 pub struct Mapper {
     dev: ARef<Device>,
@@ -188,6 +192,11 @@ impl<D: Direction> Mapped<D> {
     /// Detaches the buffer from its socket, see [`SkBuff::orphan()`]. Its bytes stay as they are.
     pub(super) fn orphan(&mut self) {
         self.skb.orphan();
+    }
+
+    /// Whether the mapping is for the device of `mapper`.
+    pub(super) fn is_for(&self, mapper: &Mapper) -> bool {
+        ptr::eq::<Device>(&*self.mapping.mapper.dev, &*mapper.dev)
     }
 
     /// The number of mapped bytes.

@@ -163,8 +163,9 @@ impl Drop for Channel {
 ///
 /// # Invariants
 ///
-/// `queue` holds the buffer and the callback's slot of each descriptor that the provider has, and
-/// neither goes away before `channel` has stopped or the descriptor's callback has run.
+/// - `queue` holds the buffer and the callback's slot of each descriptor that the provider has, and
+///   neither goes away before `channel` has stopped or the descriptor's callback has run.
+/// - `mapper` maps for the device that does the transfers of `channel`.
 pub struct Pipe<D: Direction, M> {
     channel: Channel,
     mapper: Mapper,
@@ -212,6 +213,7 @@ impl<D: Direction, M> Pipe<D, M> {
         // the reference is only used here.
         let mapper = Mapper::new(unsafe { Device::from_raw(dma_dev) });
 
+        // INVARIANT: The queue is empty, as is the channel, whose device was asked for above.
         Ok(Self {
             channel,
             mapper,
@@ -243,9 +245,13 @@ impl<D: Direction, M> Pipe<D, M> {
     ///
     /// What was given is returned with the error.
     ///
+    /// - `EINVAL`: the buffer was mapped for another device than that of [`mapper()`](Self::mapper).
     /// - `ENOSPC`: there is no [`room()`](Self::room).
     /// - `ENOMEM`: the provider has no descriptor.
     pub fn submit(&mut self, mapped: Mapped<D>, m: M) -> Result<(), (Error, Mapped<D>, M)> {
+        if !mapped.is_for(&self.mapper) {
+            return Err((EINVAL, mapped, m));
+        }
         let Some(slot) = self.queue.free_slot() else {
             return Err((ENOSPC, mapped, m));
         };
@@ -254,8 +260,8 @@ impl<D: Direction, M> Pipe<D, M> {
         // With DMA_PREP_INTERRUPT `bam_dma` marks the descriptor as the end of a packet. A mere
         // callback would not do that.
         //
-        // SAFETY: By the type invariant of `Channel`, it is valid; the buffer is mapped for its
-        // device and in its direction.
+        // SAFETY: By the type invariant of `Channel`, it is valid. The buffer is mapped for the device of
+        // `mapper`, which is the channel's, and in the direction of all transfers.
         let desc = unsafe {
             bindings::bam_dmux_helper_dmaengine_prep_slave_single(
                 raw,

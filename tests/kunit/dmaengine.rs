@@ -329,6 +329,25 @@ mod cases {
         Ok(())
     }
 
+    /// A buffer that was mapped for another device is given back, and the engine never sees it.
+    #[test]
+    fn buffer_of_another_device_is_refused() -> Result {
+        let fake = Fake::new()?;
+        let watch = Watch::new(0)?;
+        let mut pipe = fake.request::<ToDevice>(&watch)?;
+        let other = Mapper::new(fake.client()?);
+        let mapped = Mapped::map(packet(60)?, &other).map_err(|(e, _)| e)?;
+        let (e, mapped, value) = pipe.submit(mapped, 9).err().ok_or(EIO)?;
+        assert!(e == EINVAL && value == 9);
+        assert!(pipe.in_flight() == 0 && fake.state() == (0, 0));
+        assert!(mapped.into_skb().len() == 60);
+        // Whoever has made the mapper: what counts is the device.
+        let same = pipe.mapper().clone();
+        let mapped = Mapped::map(packet(60)?, &same).map_err(|(e, _)| e)?;
+        assert!(pipe.submit(mapped, 1).is_ok());
+        Ok(())
+    }
+
     /// A channel has one owner at a time, and a new one after it was given back.
     #[test]
     fn channel_has_one_owner() -> Result {

@@ -192,7 +192,9 @@ struct bam_dmux_fake_dma *bam_dmux_fake_dma_create(void)
 	if (!fake->client)
 		goto err_provider;
 
+	/* The client can have buffers mapped for itself too. */
 	if (dma_coerce_mask_and_coherent(&fake->provider->dev, DMA_BIT_MASK(64)) ||
+	    dma_coerce_mask_and_coherent(&fake->client->dev, DMA_BIT_MASK(64)) ||
 	    fake_register(fake))
 		goto err_client;
 
