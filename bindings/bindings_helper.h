@@ -46,5 +46,6 @@
 
 /* For the in-kernel tests. */
 #include "../tests/kunit/fake_dma.h"
+#include "../tests/kunit/helpers.h"
 
 #endif

@@ -166,6 +166,11 @@ void bam_dmux_helper_random_perm_addr(struct net_device *dev)
 	eth_random_addr(dev->perm_addr);
 }
 
+void bam_dmux_helper_netdev_disable_netpoll(struct net_device *dev)
+{
+	dev->priv_flags |= IFF_DISABLE_NETPOLL;
+}
+
 unsigned int bam_dmux_helper_msecs_to_jiffies(unsigned int ms)
 {
 	return msecs_to_jiffies(ms);

@@ -82,6 +82,8 @@ void bam_dmux_helper_set_netdev_dev(struct net_device *dev, struct device *paren
 int bam_dmux_helper_alloc_dstats(struct net_device *dev);
 void bam_dmux_helper_free_dstats(struct net_device *dev);
 void bam_dmux_helper_random_perm_addr(struct net_device *dev);
+/* Only before the device is registered. */
+void bam_dmux_helper_netdev_disable_netpoll(struct net_device *dev);
 unsigned int bam_dmux_helper_msecs_to_jiffies(unsigned int ms);
 u8 bam_dmux_helper_netdev_reg_state(const struct net_device *dev);
 

@@ -8,6 +8,9 @@
 //! A driver implements [`Operations`] for the type of its private data. [`NetDev`] owns a device,
 //! registered or not; [`Device`] is a borrowed one, which the callbacks get.
 //!
+//! Limitations:
+//! - No netpoll: attaching netconsole to a device is refused with `ENOTSUPP`.
+//!
 //! # Examples
 //!
 //! ```ignore
@@ -111,7 +114,7 @@ pub trait Operations: Sized + Send + Sync + 'static {
 
     /// A packet is to be sent.
     ///
-    /// Context: softirqs are off, calls do not overlap; must not sleep.
+    /// Context: softirqs are off and interrupts are not, calls do not overlap; must not sleep.
     fn start_xmit(dev: &Device<Self>, skb: SkBuff) -> Xmit;
 
     /// The queue has been stopped for longer than [`Config::watchdog_ms`].

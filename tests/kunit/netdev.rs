@@ -255,6 +255,16 @@ mod cases {
         Ok(())
     }
 
+    /// Netpoll, which would send with interrupts disabled, is refused.
+    #[test]
+    fn netpoll_is_refused() -> Result {
+        let bench = Bench::new(|_| ())?;
+
+        // SAFETY: The device is valid.
+        assert!(unsafe { bindings::bam_dmux_kunit_netpoll_disabled(bench.netdev.as_raw()) });
+        Ok(())
+    }
+
     /// A name that is too long is an error, and the private data is never made.
     #[test]
     fn long_name_is_refused() -> Result {

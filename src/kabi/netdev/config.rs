@@ -106,8 +106,15 @@ impl<'a> Config<'a> {
         let watchdog = unsafe { bindings::bam_dmux_helper_msecs_to_jiffies(self.watchdog_ms) };
         fields.watchdog_timeo = c_int::try_from(watchdog).unwrap_or(c_int::MAX);
 
+        // Netpoll calls `ndo_start_xmit` with interrupts disabled but softirqs not, in whatever context
+        // somebody prints: also in an interrupt that came while a `SpinLockBh` was held, which
+        // `Operations::start_xmit()` may take.
+        //
+        // SAFETY: By this function's requirements. `fields` is not used any more.
+        unsafe { bindings::bam_dmux_helper_netdev_disable_netpoll(dev) };
+
         if self.random_perm_addr {
-            // SAFETY: By this function's requirements. `fields` is not used any more.
+            // SAFETY: By this function's requirements.
             unsafe { bindings::bam_dmux_helper_random_perm_addr(dev) };
         }
     }

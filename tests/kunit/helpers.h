@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C functions that only KUnit tests need. As bindings/helpers.h in all else.
+ */
+
+#ifndef BAM_DMUX_KUNIT_HELPERS_H
+#define BAM_DMUX_KUNIT_HELPERS_H
+
+#include <linux/types.h>
+
+struct net_device;
+
+/* Whether netconsole and its like are refused. */
+bool bam_dmux_kunit_netpoll_disabled(const struct net_device *dev);
+
+#endif
