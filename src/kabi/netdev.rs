@@ -61,8 +61,10 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::{
+            Acquire,
             Atomic,
-            Relaxed, //
+            Relaxed,
+            Release, //
         }, //
     },
     types::Opaque, //
@@ -248,10 +250,12 @@ impl<T: Operations> Device<T> {
 
 /// [`NetDev::state`]: not registered yet.
 const NEW: i32 = 0;
-/// [`NetDev::state`]: registering, or registered.
-const REGISTERED: i32 = 1;
-/// [`NetDev::state`]: registering failed, or it is not registered any more.
-const GONE: i32 = 2;
+/// [`NetDev::state`]: [`NetDev::register`] has it.
+const REGISTERING: i32 = 1;
+/// [`NetDev::state`]: registered.
+const REGISTERED: i32 = 2;
+/// [`NetDev::state`]: registering failed, or it is not registered any more or not much longer.
+const GONE: i32 = 3;
 
 /// An owned network device.
 ///
@@ -262,7 +266,9 @@ const GONE: i32 = 2;
 /// # Invariants
 ///
 /// - `dev` points to a device that meets the invariants of [`Device<T>`], and this object owns it.
-/// - `state` is [`REGISTERED`] if the device is registered.
+/// - If `state` is [`NEW`] the device was never registered, and if it is [`REGISTERED`] it is. Whoever
+///   changes the one to [`REGISTERING`] has the right to register the device, and whoever changes the
+///   other to [`GONE`] to unregister it.
 pub struct NetDev<T: Operations> {
     dev: NonNull<bindings::net_device>,
     state: Atomic<i32>,
@@ -348,25 +354,30 @@ impl<T: Operations> NetDev<T> {
     /// - What `register_netdev()` fails with, among it `ENFILE` (no free number for the name),
     ///   `EEXIST`, `ENOMEM`, `EINTR`.
     pub fn register(&self) -> Result {
-        if self.state.cmpxchg(NEW, REGISTERED, Relaxed).is_err() {
+        if self.state.cmpxchg(NEW, REGISTERING, Relaxed).is_err() {
             return Err(EALREADY);
         }
-        // SAFETY: The device is valid and was not registered before.
-        to_result(unsafe { bindings::register_netdev(self.dev.as_ptr()) }).inspect_err(|_| {
-            self.state.store(GONE, Relaxed);
-        })
+        // SAFETY: By the type invariants, the device is valid and was never registered, and it is for us
+        // to do so.
+        let result = to_result(unsafe { bindings::register_netdev(self.dev.as_ptr()) });
+        let state = if result.is_ok() { REGISTERED } else { GONE };
+        // INVARIANT: So it is. Nobody else changes the state meanwhile. Pairs with `unregister()`.
+        self.state.store(state, Release);
+        result
     }
 
     /// Takes the device away from the stack and from user space; takes it down before if it is up. No
-    /// callback comes after it has returned. Does nothing unless the device is registered.
+    /// callback comes after it has returned. Does nothing unless the device is registered: also not while
+    /// [`register`](Self::register) runs, after which the device is registered.
     ///
-    /// Must not be called while [`register`](Self::register) runs, nor under a lock that a callback
-    /// takes.
+    /// Must not be called under a lock that a callback takes.
     ///
     /// Context: task; takes RTNL, sleeps.
     pub fn unregister(&self) {
-        if self.state.cmpxchg(REGISTERED, GONE, Relaxed).is_ok() {
-            // SAFETY: The device is valid and, by the type invariants, registered.
+        // Pairs with `register()`, which has ended.
+        if self.state.cmpxchg(REGISTERED, GONE, Acquire).is_ok() {
+            // SAFETY: By the type invariants, the device is valid and registered, and it is for us to
+            // end that.
             unsafe { bindings::unregister_netdev(self.dev.as_ptr()) };
         }
     }
@@ -395,7 +406,8 @@ impl<T: Operations> Drop for NetDev<T> {
         //
         // SAFETY: The device is valid until freed, and nobody reads these fields any more.
         unsafe { (*dev).dev.type_ = ptr::null() };
-        // SAFETY: The device is not registered, and we own it.
+        // SAFETY: The device is not registered: `register()` does not run, since we have the only
+        // reference to `self`, and if it has registered the device, that was undone above. We own it.
         unsafe { bindings::free_netdev(dev) };
     }
 }

@@ -333,6 +333,20 @@ mod cases {
         Ok(())
     }
 
+    /// A device that somebody is registering at this moment is not unregistered.
+    #[test]
+    fn unregister_does_not_overtake_register() -> Result {
+        let bench = Bench::new(|_| ())?;
+        let state = &bench.netdev.state;
+
+        state.store(REGISTERING, Relaxed);
+        bench.netdev.unregister();
+        assert!(state.load(Relaxed) == REGISTERING);
+        assert!(bench.netdev.register() == Err(EALREADY));
+        state.store(NEW, Relaxed);
+        bench.netdev.register()
+    }
+
     /// When registering fails, the error comes back, and the device can only be dropped.
     #[test]
     fn failed_registration_leaves_nothing_behind() -> Result {
