@@ -44,7 +44,9 @@
 //!   somebody else powers it (`qcom,powered-remotely`), it is the caller who must know that it is
 //!   powered.
 //! - The DMA engine must stay bound as long as the pipe lives. For channels named in the
-//!   devicetree the driver core sees to it (device links).
+//!   devicetree the driver core sees to it as long as the consumer is bound: it unbinds the consumer
+//!   first (device links). Nothing does so for a [`Parked`] pipe that outlives that. The channel keeps
+//!   the engine's module loaded, but root can unbind the engine by sysfs, and its channels are freed.
 //!
 //! C header: [`include/linux/dmaengine.h`](srctree/include/linux/dmaengine.h)
 

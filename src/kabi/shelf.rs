@@ -18,6 +18,9 @@
 //! Limitations:
 //! - What is on a shelf when the module is unloaded is leaked. Keep a [`Pin`](super::module::Pin) with
 //!   it.
+//! - The driver core unbinds a device before it takes away what the device uses (device links). It knows
+//!   nothing of what is on a shelf: a value that uses another device must keep that there, or trust in
+//!   it.
 
 use super::bindings;
 
