@@ -3,9 +3,9 @@
 
 The modem's log (tests/modem/src/hostile/frames/log.rs) has every frame as it was written, with what
 it was rewritten to. The guest (guest/opt/e2e/verify.py) has every packet that was delivered, its
-bytes checked against what the packet says of itself. Here the two are brought together: nothing may
-be delivered that the modem did not write, nothing with a channel or length that no header had, and
-nothing that Linux had to deliver may be missing.
+bytes checked against what the packet says of itself in its introduction. Here the two are brought
+together: nothing may be delivered that the modem did not write, nothing with a channel or length
+that no header had, and nothing that Linux had to deliver may be missing.
 
 Nothing of the driver or the modem decides what a header means: classify() does.
 """
@@ -29,10 +29,12 @@ KINDS = [
     *("fetch_header", "fetch_payload", "late"),
 ]
 FRAME = struct.Struct("<IIBBBxHxx8s8s")
-RECORD = struct.Struct("<IHBB")
+RECORD = struct.Struct("<12sHB")
 ODD = 255
 INTRODUCTION = struct.Struct("<BBIBBHH")
 VARYING = 40
+# What a delivery counts as, by its variant.
+DELIVERED = ("delivered", "delivered rewritten", "delivered late")
 PLACES = 1 << 16
 NEXT_HEADER = 59
 # So many frames later no late write can meet a frame any more: Linux has only 32 buffers.
@@ -145,7 +147,8 @@ class Judge:
         unnamed: list[Unnamed] = []
         last: dict[int, int] = {}
         waiting: dict[int, list[Unnamed]] = {}
-        for number, (serial, length, channel, variant) in enumerate(RECORD.iter_unpack(records)):
+        for number, (head, length, channel) in enumerate(RECORD.iter_unpack(records)):
+            _, variant, serial, *_ = INTRODUCTION.unpack(head)
             data = None
             if variant == ODD:
                 if number not in odd:
@@ -163,7 +166,7 @@ class Judge:
                 waiting.setdefault(channel, []).append(item)
                 continue
             if data is None:
-                self._plain(found, length, channel, variant)
+                self._plain(found, length, channel, head)
             else:
                 self._odd(found, length, channel, data)
             if found < before - SHUFFLED and not self.late:
@@ -210,8 +213,8 @@ class Judge:
                 if other != number and abs(other - number) <= 4 * NEAR:
                     yield other
 
-    def _plain(self, number: int, length: int, channel: int, variant: int) -> None:
-        frame = self.frames[number]
+    def _plain(self, number: int, length: int, channel: int, head: bytes) -> None:
+        frame, variant = self.frames[number], head[1]
         allowed = {0} | ({1} if frame.flags & PAYLOAD_CHANGES else set())
         if frame.flags & LATE:
             allowed = {2}
@@ -219,8 +222,8 @@ class Judge:
             self.fail(f"{self.tell(number)}: variant {variant} was never written")
         elif not self._headers_fit(number, length, channel):
             self.fail(f"{self.tell(number)}: delivered on channel {channel}, {length} bytes")
-        else:
-            self.results["delivered rewritten" if variant else "delivered"] += 1
+        elif head == self._introduction(frame, variant) or not self._is_foreign(number, head):
+            self.results[DELIVERED[variant]] += 1
         self._accept(number)
 
     def _named(self, data: bytes) -> int | None:
@@ -232,14 +235,19 @@ class Judge:
     def _odd(self, number: int, length: int, channel: int, data: bytes) -> None:
         if not self._headers_fit(number, length, channel):
             self.fail(f"{self.tell(number)}: delivered on channel {channel}, {length} bytes")
-        elif (at := self._foreign(number, data)) is not None:
+        elif not self._is_foreign(number, data):
+            self.results["delivered mixed"] += 1
+        self._accept(number)
+
+    def _is_foreign(self, number: int, data: bytes) -> bool:
+        """Whether there is a byte that the modem did not write; a failure if so."""
+        at = self._foreign(number, data)
+        if at is not None:
             self.fail(
                 f"{self.tell(number)}: byte {at} is {data[at]:#04x}, which the modem never wrote "
                 f"there; from there on {data[at : at + 32].hex()}"
             )
-        else:
-            self.results["delivered mixed"] += 1
-        self._accept(number)
+        return at is not None
 
     def _foreign(self, number: int, data: bytes) -> int | None:
         """The first byte that the modem did not write, nor anybody zeroed."""
@@ -329,15 +337,19 @@ class Judge:
 
     def _payload(self, frame: Frame, variant: int) -> bytes:
         there = max(0, frame.transferred - HEADER)
-        channel, length = frame.header[5], int.from_bytes(frame.header[6:8], "little")
-        head = INTRODUCTION.pack(
-            frame.first, variant, frame.serial, NEXT_HEADER, channel, length, there
-        )
+        head = self._introduction(frame, variant)
         fixed = (frame.serial * 40503) % PLACES
         vary = (frame.serial * 40503 + variant * 12289) % PLACES
         data = head + self.table[fixed + len(head) : fixed + VARYING]
         data += self.table[vary + VARYING : vary + MOST]
         return data[:there].ljust(MOST, b"\0")
+
+    def _introduction(self, frame: Frame, variant: int) -> bytes:
+        there = max(0, frame.transferred - HEADER)
+        channel, length = frame.header[5], int.from_bytes(frame.header[6:8], "little")
+        return INTRODUCTION.pack(
+            frame.first, variant, frame.serial, NEXT_HEADER, channel, length, there
+        )
 
     def tell(self, number: int) -> str:
         """A frame in words."""

@@ -2,8 +2,9 @@
 """Checks each byte of hostile frames that the driver delivered.
 
 How payloads are made is described in tests/modem/src/hostile/frames/payload.rs: nearly all of a
-frame is a slice of one table, so that comparing is quick. What is not as it should be at first
-sight is kept as it is, for the harness to judge: it knows which frames there were.
+frame is a slice of one table, so that comparing is quick. The bytes before the slice are written
+down as they are, and what is not as it should be at first sight is kept as a whole, for the harness
+to judge: it knows which frames there were.
 
 Each interface has a packet socket of its own: to ask a common one where a packet comes from costs
 Python another system call. A socket keeps its packets in order.
@@ -34,9 +35,10 @@ VARYING = 40
 PLACES = 1 << 16
 NEXT_HEADER = 59
 ZEROS = bytes(4096)
-# Serial number, length, channel, variant.
-RECORD = struct.Struct("<IHBB")
-ODD = 255
+# The introduction as it was delivered, length, channel.
+RECORD = struct.Struct("<12sHB")
+# The introduction of a packet that is kept: as a variant the second byte makes no sense.
+ODD = b"\0\xff"
 # Bytes of odd packets that are kept.
 ODD_LIMIT = 64 << 20
 
@@ -90,20 +92,60 @@ class Keeper(threading.Thread):
         sock.close()
 
 
+class Checker:
+    """Looks at packets, one after the other, and writes down what each of them is."""
+
+    def __init__(self, table):
+        self.table = table
+        self.buffer = bytearray(4096)
+        self.records = bytearray()
+        self.odd = {}
+        self.odd_bytes = 0
+
+    def check(self, channel, length):
+        """Write down what the packet is that is in the buffer."""
+        if length >= INTRODUCTION.size:
+            head = self.buffer[: INTRODUCTION.size]
+            _, variant, serial, mark, _, _, there = INTRODUCTION.unpack(head)
+            there = min(there, length)
+            good = mark == NEXT_HEADER and there >= INTRODUCTION.size and variant < 3
+            if good and self._matches(serial, variant, there, length):
+                self.records += RECORD.pack(head, length, channel)
+                return
+        self._keep(channel, length)
+
+    def _matches(self, serial, variant, there, length):
+        """Whether the rest is from the table, and zeros behind what was transferred."""
+        buffer, table = self.buffer, self.table
+        fixed = place(serial, 0)
+        begin = INTRODUCTION.size
+        # Without variants it is one piece.
+        end = there if variant == 0 else min(there, VARYING)
+        if buffer[begin:end] != table[fixed + begin : fixed + end]:
+            return False
+        if end < there:
+            vary = place(serial, variant)
+            if buffer[end:there] != table[vary + end : vary + there]:
+                return False
+        return there == length or buffer[there:length] == ZEROS[: length - there]
+
+    def _keep(self, channel, length):
+        data = bytes(self.buffer[:length]).rstrip(b"\0")
+        self.odd_bytes += len(data)
+        if self.odd_bytes <= ODD_LIMIT:
+            self.odd[len(self.records) // RECORD.size] = data
+        self.records += RECORD.pack(ODD, length, channel)
+
+
 class Verifier(threading.Thread):
     """Takes packets until it is told to stop."""
 
     def __init__(self, table, channels):
         super().__init__(daemon=True)
-        self.table = table
+        self.checker = Checker(table)
         self.keeper = Keeper()
         self.keeper.start()
         self.sockets = {open_socket(name): channel for name, channel in channels.items()}
-        self.buffer = bytearray(4096)
-        self.view = memoryview(self.buffer)
-        self.records = bytearray()
-        self.odd = {}
-        self.odd_bytes = 0
         self.count = 0
         self.lost = 0
         self.running = True
@@ -120,48 +162,16 @@ class Verifier(threading.Thread):
     def _round(self):
         """One turn for each interface that has packets. False at the end."""
         ready = select.select(list(self.sockets), [], [], 0.2)[0]
+        checker = self.checker
         for sock in ready:
             channel = self.sockets[sock]
             try:
                 for _ in range(TURN):
-                    self._check(channel, sock.recv_into(self.buffer))
+                    checker.check(channel, sock.recv_into(checker.buffer))
+                    self.count += 1
             except BlockingIOError:
                 pass
         return bool(ready) or self.running
-
-    def _check(self, channel, length):
-        """Write down what one packet is."""
-        self.count += 1
-        if length >= INTRODUCTION.size:
-            _, variant, serial, mark, _, _, there = INTRODUCTION.unpack_from(self.buffer)
-            there = min(there, length)
-            good = mark == NEXT_HEADER and there >= INTRODUCTION.size and variant < 3
-            if good and self._matches(serial, variant, there, length):
-                self.records += RECORD.pack(serial, length, channel, variant)
-                return
-        self._keep(channel, length)
-
-    def _matches(self, serial, variant, there, length):
-        """Whether all bytes are from the table, or zeros behind what was transferred."""
-        buffer, table = self.buffer, self.table
-        fixed = place(serial, 0)
-        begin = INTRODUCTION.size
-        # Without variants it is one piece.
-        end = there if variant == 0 else min(there, VARYING)
-        if buffer[begin:end] != table[fixed + begin : fixed + end]:
-            return False
-        if end < there:
-            vary = place(serial, variant)
-            if buffer[end:there] != table[vary + end : vary + there]:
-                return False
-        return there == length or buffer[there:length] == ZEROS[: length - there]
-
-    def _keep(self, channel, length):
-        data = bytes(self.view[:length]).rstrip(b"\0")
-        self.odd_bytes += len(data)
-        if self.odd_bytes <= ODD_LIMIT:
-            self.odd[len(self.records) // RECORD.size] = data
-        self.records += RECORD.pack(0, length, channel, ODD)
 
     def statistics(self):
         """Counts so far."""
@@ -170,7 +180,7 @@ class Verifier(threading.Thread):
         return {
             "packets": self.count,
             "lost": self.lost + self.keeper.lost,
-            "odd": len(self.odd),
+            "odd": len(self.checker.odd),
             "error": self.error,
             "time": time.monotonic(),
         }
@@ -208,13 +218,13 @@ def verify_stop(seed):
 
 def verify_records(seed, first, count):
     """A part of the records, as described at RECORD."""
-    records = verifiers[seed].records[first * RECORD.size : (first + count) * RECORD.size]
+    records = verifiers[seed].checker.records[first * RECORD.size : (first + count) * RECORD.size]
     return base64.b64encode(records).decode()
 
 
 def verify_odd(seed, first, count):
     """A part of the odd packets: number of the record, bytes without zeros at the end."""
-    odd = sorted(verifiers[seed].odd.items())[first : first + count]
+    odd = sorted(verifiers[seed].checker.odd.items())[first : first + count]
     return [[number, base64.b64encode(data).decode()] for number, data in odd]
 
 
