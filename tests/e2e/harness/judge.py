@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is asked of the driver after every scenario, whatever the scenario was about."""
 
+import re
 import time
 
 from harness import mmlog
 from harness.context import Context
-from harness.errors import FailedError, check, check_equal
+from harness.errors import BrokenError, FailedError, check, check_equal
 from harness.phone import Phone
 
 # kmemleak takes an object for leaked only if it is older than this, in seconds.
 KMEMLEAK_AGE = 5.5
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
+LOCKDEP = "/proc/lockdep_stats"
 
 
 def userspace(ctx: Context, expected: tuple[tuple[str, str], ...] = ()) -> None:
@@ -57,23 +60,44 @@ def _no_faults(faults: dict[str, int]) -> None:
     check(not faults, f"the modem saw what must not happen: {faults}")
 
 
-def kernel_log(phone: Phone, start: int, known: tuple[str, ...] = ()) -> None:
+def kernel_log(
+    phone: Phone, start: int, known: tuple[str, ...] = (), end: int | None = None
+) -> None:
     """No report of the kernel's own checks in the log, but for warnings with a known pattern."""
-    if report := phone.splats(start, known):
+    if report := phone.splats(start, known, end):
         raise FailedError(f"the kernel's log has a fault report:\n{report}")
 
 
-def kmemleak(phone: Phone) -> str | None:
-    """Scan twice for leaked memory; returns the report, or None (also without kmemleak)."""
-    path = "/sys/kernel/debug/kmemleak"
-    if phone.sh(f"test -e {path}")[0] != 0:
-        return None
+def new_log(phone: Phone, known: tuple[str, ...] = ()) -> None:
+    """The same for all that the kernel has said since this was last asked, or since it booted."""
+    start, broken = phone.judged, None
+    try:
+        phone.judged = phone.mark_log()
+    except (BrokenError, FailedError) as error:
+        phone.judged, broken = phone.log_position(), error
+    kernel_log(phone, start, known, phone.judged)
+    if broken:
+        raise broken
+
+
+def lockdep(phone: Phone) -> None:
+    """The kernel still watches its locks: it stops at the first report, and when it is out of room.
+
+    What came after that was not looked at.
+    """
+    stats = phone.run(f"cat {LOCKDEP}", 60)
+    check(re.search(r"debug_locks: +1$", stats, re.MULTILINE), "lockdep has switched itself off")
+
+
+def kmemleak(phone: Phone) -> None:
+    """Two scans find no leaked memory."""
     for _ in range(2):
         time.sleep(KMEMLEAK_AGE)
-        phone.run(f"echo scan >{path}", 120)
-    return phone.run(f"cat {path}", 120).strip() or None
+        phone.run(f"echo scan >{KMEMLEAK}", 120)
+    if leaks := phone.run(f"cat {KMEMLEAK}", 120).strip():
+        raise FailedError(leaks)
 
 
 def forget_leaks(phone: Phone) -> None:
     """What leaked before the driver was first loaded is not its fault."""
-    phone.sh("echo clear >/sys/kernel/debug/kmemleak", 60)
+    phone.sh(f"echo clear >{KMEMLEAK}", 60)

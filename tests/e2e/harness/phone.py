@@ -25,6 +25,10 @@ BOOT_TIMEOUT = {"base": 90, "debug": 300, "kcsan": 300}
 # KCSAN watches one access in so many, and waits for so many microseconds for another to meet it.
 # Its defaults (4000, 20 in interrupts) are for hardware: an emulated CPU gets nowhere in that time.
 KCSAN = "cd /sys/module/kcsan/parameters && echo 500 >skip_watch && echo 400 >udelay_interrupt"
+# What the guest is made to say, to know that all it said before is in its log, and the longest time
+# that this takes, in seconds.
+MARK = "bam-dmux tests: mark {number}."
+MARK_TIMEOUT = 20
 # QEMU drops a device that takes longer than this to answer, for good (milliseconds).
 MESSAGE_TIMEOUT = 120_000
 MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far")
@@ -51,6 +55,9 @@ class Phone:
         self.kernel = kernel
         self.slowness = SLOWNESS[kernel]
         self.serial = directory / "serial.log"
+        # Position in the kernel's log up to which somebody has judged it.
+        self.judged = 0
+        self._marks = 0
         self._killed: str | None = None
         self._agent: JsonLines | None = None
         self._qemu: subprocess.Popen | None = None
@@ -139,19 +146,36 @@ class Phone:
             lines += log.read_text(errors="replace").splitlines()[-5:]
         return "\n".join(f"    {line}" for line in lines)
 
-    def log(self, start: int = 0) -> str:
-        """The kernel's log from a position on."""
+    def log(self, start: int = 0, end: int | None = None) -> str:
+        """The kernel's log from a position on, to its end or another position."""
         if not self.serial.exists():
             return ""
-        return self.serial.read_bytes()[start:].decode(errors="replace").replace("\r", "")
+        return self.serial.read_bytes()[start:end].decode(errors="replace").replace("\r", "")
 
     def log_position(self) -> int:
         """Position in the kernel's log as of now."""
         return self.serial.stat().st_size if self.serial.exists() else 0
 
-    def splats(self, start: int, known: tuple[str, ...] = ()) -> str | None:
-        """The first fault report in the kernel's log since a position, but for known warnings."""
-        log = splat.without(self.log(start), known)
+    def mark_log(self) -> int:
+        """Wait until all that the kernel has said so far is in the log; returns where that ends.
+
+        The guest goes on while its serial console is still printing.
+        """
+        self._marks += 1
+        mark = MARK.format(number=self._marks)
+        start = self.log_position()
+        self.run(f"echo '{mark}' >/dev/kmsg")
+        deadline = time.monotonic() + MARK_TIMEOUT * self.slowness
+        while (found := self.serial.read_bytes().find(mark.encode(), start)) < 0:
+            self.alive()
+            if time.monotonic() > deadline:
+                raise FailedError(f"the kernel's log does not get to its end: no '{mark}'")
+            time.sleep(0.02)
+        return found + len(mark)
+
+    def splats(self, start: int, known: tuple[str, ...] = (), end: int | None = None) -> str | None:
+        """The first fault report in a part of the kernel's log, but for known warnings."""
+        log = splat.without(self.log(start, end), known)
         found = splat.find(log)
         return splat.describe(log, found) if found else None
 

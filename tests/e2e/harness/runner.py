@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from harness.phone import Phone
 from harness.scenario import Scenario
 
 NO_LEAK = "nothing the driver allocated is left unreferenced (kmemleak, two scans)"
+WATCHED = "lockdep has watched to the end"
+QUIET = "the kernel reports nothing between scenarios, nor after the last one"
 
 
 class Runner:
@@ -99,6 +102,7 @@ class Runner:
             phone.wait_ready()
             phone.load_board()
             judge.forget_leaks(phone)
+            judge.new_log(phone)
             self.report.comment(
                 f"phone {number} (worker {worker}) ready after {time.monotonic() - began:.1f} s"
             )
@@ -112,15 +116,14 @@ class Runner:
         phone = self._boot(worker, boot)
         try:
             clean, used = True, []
-            while clean:
+            while clean and self._is_quiet(phone, used):
                 try:
                     item = waiting.get_nowait()
                 except queue.Empty:
+                    self._last_look(phone, used)
                     break
                 used.append(item.name)
                 clean = self._run_one(phone, item)
-            if clean and self.kernel == "debug":
-                self._check_leaks(phone, used)
         finally:
             phone.close()
 
@@ -163,10 +166,11 @@ class Runner:
                 break
         timer.cancel()
         try:
-            judge.kernel_log(phone, start, self._known_splats(item))
-        except FailedError as error:
+            judge.new_log(phone, self._known_splats(item.defects))
+        except (BrokenError, FailedError) as error:
             clean = False
-            failures.append(str(error))
+            if str(error) not in failures:
+                failures.append(str(error))
         self._keep(ctx, log, start, failures)
         self._add(
             Result(
@@ -186,13 +190,11 @@ class Runner:
             return {}
         return {"defects": item.defects, "symptom": item.symptom}
 
-    def _known_splats(self, item: Scenario) -> tuple[str, ...]:
-        """Fault reports that every scenario would cause, but for those it is about."""
+    def _known_splats(self, about: tuple[int, ...] = ()) -> tuple[str, ...]:
+        """Fault reports that every scenario would cause, but for the defects it is about."""
         if self.driver != "mainline":
             return ()
-        return tuple(
-            pattern for number, pattern in defects.SPLATS.items() if number not in item.defects
-        )
+        return tuple(pattern for number, pattern in defects.SPLATS.items() if number not in about)
 
     @staticmethod
     def _scenario_step(item: Scenario):
@@ -237,22 +239,49 @@ class Runner:
             file.write(f"modem log (end):\n{ctx.modem.tail(60)}\n")
             file.write(f"\nkernel log:\n{ctx.phone.log(start)}\n")
 
-    def _check_leaks(self, phone: Phone, used: list[str]) -> None:
-        began = time.monotonic()
-        try:
-            leaks = judge.kmemleak(phone)
-        except (BrokenError, FailedError) as error:
-            leaks = str(error)
-        failure = f"after {', '.join(used)}:\n{leaks}" if leaks else None
-        mainline = self.driver == "mainline"
-        self._add(
-            Result(
-                f"no_leak_{phone.directory.name}",
-                NO_LEAK,
-                time.monotonic() - began,
-                failure,
+    def _is_quiet(self, phone: Phone, used: list[str]) -> bool:
+        """Whether the kernel reports nothing between scenarios: what is freed late does it there.
+
+        Only if it does there is a result now.
+        """
+        return self._look(phone, used, self._log_is_clean, "quiet", QUIET, quietly=True)
+
+    def _last_look(self, phone: Phone, used: list[str]) -> None:
+        """What is asked of a phone that has done its work."""
+        if self.kernel == "debug":
+            about = {}
+            if self.driver == "mainline":
                 # Whatever binds and unbinds leaks.
-                defects=defects.LEAK_ON_UNBIND if mainline else (),
-                symptom="alloc_netdev" if mainline else "",
-            )
-        )
+                about = {"defects": defects.LEAK_ON_UNBIND, "symptom": "alloc_netdev"}
+            # A leak is also in the log: one result is enough.
+            if not self._look(phone, used, judge.kmemleak, "no_leak", NO_LEAK, **about):
+                return
+            if not self._look(phone, used, judge.lockdep, "lockdep", WATCHED):
+                return
+        self._look(phone, used, self._log_is_clean, "quiet", QUIET)
+
+    def _log_is_clean(self, phone: Phone) -> None:
+        judge.new_log(phone, self._known_splats())
+
+    def _look(
+        self,
+        phone: Phone,
+        used: list[str],
+        look: Callable[[Phone], None],
+        name: str,
+        proves: str,
+        quietly: bool = False,
+        **about: Any,
+    ) -> bool:
+        """Judge a phone and not a scenario; the result says so. Returns whether it is good."""
+        began = time.monotonic()
+        failure = None
+        try:
+            look(phone)
+        except (BrokenError, FailedError) as error:
+            failure = f"after {', '.join(used)}:\n{error}"
+        if failure or not quietly:
+            seconds = time.monotonic() - began
+            name = f"{name}_{phone.directory.name}"
+            self._add(Result(name, proves, seconds, failure, **about))
+        return not failure
