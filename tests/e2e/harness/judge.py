@@ -13,6 +13,9 @@ from harness.phone import Phone
 KMEMLEAK_AGE = 5.5
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 LOCKDEP = "/proc/lockdep_stats"
+# The mappings of all devices, a line each, which begins with the device's driver and name.
+MAPPINGS = "/sys/kernel/debug/dma-api/dump"
+ENGINE = "bam-dma-engine"
 
 
 def userspace(ctx: Context, expected: tuple[tuple[str, str], ...] = ()) -> None:
@@ -44,6 +47,21 @@ def tidy(ctx: Context) -> None:
     check_equal(device["driver"], None, "driver bound after rmmod")
     # Whoever takes a runtime PM reference has to put it: the core keeps the count.
     check_equal(device["runtime_usage"] or "0", "0", "runtime PM references left after rmmod")
+    if ctx.ours and phone.kernel == "debug":
+        nothing_mapped(phone)
+
+
+def nothing_mapped(phone: Phone) -> None:
+    """No buffer may be mapped without the driver.
+
+    The kernel itself looks for that when a device loses its driver, and the device for which our
+    buffers are mapped, the BAM, keeps its own for ever. What is put aside for a modem that is dead
+    while the driver is unbound holds the module.
+    """
+    engines = f"ls -d /sys/bus/platform/drivers/{ENGINE}/*/of_node"
+    check(phone.sh(engines)[0] == 0, f"there is no device with the driver {ENGINE}")
+    left = phone.run(f"grep '^{ENGINE} ' {MAPPINGS} || test $? = 1", 60)
+    check(not left, f"DMA mappings are left after rmmod:\n{left[:2000]}")
 
 
 def acks(ctx: Context) -> None:
