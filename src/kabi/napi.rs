@@ -143,13 +143,15 @@ impl<P: Poller> Napi<P> {
             // What is added must be zeroed.
             napi: Opaque::zeroed(),
             _: {
-                // SAFETY: `this` is the place of the object, which is pinned, so that the instance stays
-                // there until `drop` deletes it. `dummy` is a valid device. The callback is for this
-                // type. It is not called before the instance is enabled.
+                // SAFETY: `this` is the place of the object; only the address of its field is taken.
+                let napi = unsafe { &raw const (*this.as_ptr()).napi };
+                // SAFETY: The object is pinned, so that the instance stays there until `drop` deletes
+                // it. `dummy` is a valid device. The callback is for this type. It is not called before
+                // the instance is enabled.
                 unsafe {
                     bindings::bam_dmux_helper_netif_napi_add(
                         dummy.as_ptr(),
-                        Opaque::cast_into(&raw const (*this.as_ptr()).napi),
+                        Opaque::cast_into(napi),
                         Some(poll_callback::<P>),
                     )
                 };
@@ -224,7 +226,9 @@ unsafe extern "C" fn poll_callback<P: Poller>(
     // SAFETY: By this function's requirements `napi` is the field of a `Napi<P>`.
     let this = unsafe { container_of!(Opaque::cast_from(napi).cast_mut(), Napi<P>, napi) };
     // SAFETY: It lives longer than it is enabled. Only shared references to it exist.
-    let poller = unsafe { &(*this).poller }.load(Acquire);
+    let poller = unsafe { &(*this).poller };
+    // Pairs with the store in `start`.
+    let poller = poller.load(Acquire);
     // SAFETY: By the type invariants it points to a live poller while the instance is enabled.
     let poller = unsafe { &*poller };
 

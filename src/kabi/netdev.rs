@@ -179,9 +179,12 @@ impl<T: Operations> Device<T> {
 
     /// The name at this moment; user space may change it. A pattern until the device is registered.
     pub fn name(&self) -> Name {
-        // SAFETY: The device is valid by the type invariants. The name may change while it is copied;
-        // it is an array of bytes, for which any mixture is a valid value.
-        Name(unsafe { (&raw const (*self.as_raw()).name).read_volatile() })
+        // SAFETY: The device is valid by the type invariants; only the address of its field is taken.
+        let name = unsafe { &raw const (*self.as_raw()).name };
+
+        // SAFETY: As above. The name may change while it is copied; it is an array of bytes, for which
+        // any mixture is a valid value.
+        Name(unsafe { name.read_volatile() })
     }
 
     /// Whether the device is up, from just before [`Operations::open`] to just before

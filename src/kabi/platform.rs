@@ -216,7 +216,10 @@ impl<T: Driver> Adapter<T> {
         &Self::PM_OPS
     }
 
-    extern "C" fn probe_callback(pdev: *mut bindings::platform_device) -> c_int {
+    /// # Safety
+    ///
+    /// Only for the bus, as `probe` of this driver.
+    unsafe extern "C" fn probe_callback(pdev: *mut bindings::platform_device) -> c_int {
         // SAFETY: The bus calls this with a valid device that stays valid during the call.
         let pdev = unsafe { &*pdev.cast::<platform::Device<device::CoreInternal<'_>>>() };
         // SAFETY: The match data of the table that the driver registered is a `T::IdInfo`.
@@ -239,7 +242,10 @@ impl<T: Driver> Adapter<T> {
         })
     }
 
-    extern "C" fn remove_callback(pdev: *mut bindings::platform_device) {
+    /// # Safety
+    ///
+    /// Only for the bus, as `remove` of this driver, after [`Self::probe_callback`] has succeeded.
+    unsafe extern "C" fn remove_callback(pdev: *mut bindings::platform_device) {
         // SAFETY: The bus calls this with a valid device that stays valid during the call.
         let pdev = unsafe { &*pdev.cast::<platform::Device<device::CoreInternal<'_>>>() };
         // SAFETY: The bus calls this only after a successful `probe_callback()`, which has stored a
@@ -269,20 +275,29 @@ impl<T: Driver> Adapter<T> {
         };
     }
 
-    extern "C" fn runtime_suspend_callback(dev: *mut bindings::device) -> c_int {
+    /// # Safety
+    ///
+    /// Only for the PM core, with a device that is bound to this driver.
+    unsafe extern "C" fn runtime_suspend_callback(dev: *mut bindings::device) -> c_int {
         // SAFETY: The PM core calls this with a valid device, and only while runtime PM is enabled,
         // that is between `enable_pm()` and the end of `stop()`.
         let data = unsafe { Self::data(dev) };
         from_result(|| T::runtime_suspend(data).map(|()| 0))
     }
 
-    extern "C" fn runtime_resume_callback(dev: *mut bindings::device) -> c_int {
+    /// # Safety
+    ///
+    /// As [`Self::runtime_suspend_callback`].
+    unsafe extern "C" fn runtime_resume_callback(dev: *mut bindings::device) -> c_int {
         // SAFETY: As in `runtime_suspend_callback()`.
         let data = unsafe { Self::data(dev) };
         from_result(|| T::runtime_resume(data).map(|()| 0))
     }
 
-    extern "C" fn suspend_callback(dev: *mut bindings::device) -> c_int {
+    /// # Safety
+    ///
+    /// As [`Self::runtime_suspend_callback`].
+    unsafe extern "C" fn suspend_callback(dev: *mut bindings::device) -> c_int {
         // SAFETY: The PM core calls this with a valid device and its device lock held, through the bus,
         // which looks whether a driver is bound. Binding and unbinding take that lock too, so that this
         // is after `probe_callback()` has succeeded, and before `remove_callback()`.
@@ -290,7 +305,10 @@ impl<T: Driver> Adapter<T> {
         from_result(|| T::suspend(data).map(|()| 0))
     }
 
-    extern "C" fn resume_callback(dev: *mut bindings::device) -> c_int {
+    /// # Safety
+    ///
+    /// As [`Self::runtime_suspend_callback`].
+    unsafe extern "C" fn resume_callback(dev: *mut bindings::device) -> c_int {
         // SAFETY: As in `suspend_callback()`.
         let data = unsafe { Self::data(dev) };
         T::resume(data);

@@ -162,9 +162,13 @@ impl<H: LineHandler> Listener<H> {
         )
     }
 
-    extern "C" fn thread(_irq: c_int, cookie: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: `cookie` is the `Listener` that has requested the interrupt. It stays until
-        // `free_irq()` has returned, which waits for this function.
+    /// # Safety
+    ///
+    /// Only for the interrupt core, as the handler of an interrupt that was requested with a [`Listener<H>`]
+    /// as `cookie`.
+    unsafe extern "C" fn thread(_irq: c_int, cookie: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By this function's requirements, `cookie` is the `Listener` that has requested the
+        // interrupt. It stays until `free_irq()` has returned, which waits for this function.
         let this = unsafe { &*cookie.cast::<Self>() };
         this.handler.changed();
         bindings::irqreturn::IRQ_HANDLED

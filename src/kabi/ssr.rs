@@ -158,15 +158,19 @@ impl<H: SsrHandler> Notifier<H> {
         }
     }
 
-    extern "C" fn callback(
+    /// # Safety
+    ///
+    /// Only for the notifier chain, as the function of the `nb` of a [`Notifier<H>`], with what remoteproc
+    /// sends in it.
+    unsafe extern "C" fn callback(
         nb: *mut bindings::notifier_block,
         action: c_ulong,
         data: *mut c_void,
     ) -> c_int {
         // CAST: `Opaque` is transparent.
         //
-        // SAFETY: By the type invariant, `nb` is the field of a `Self`. It stays until it has been
-        // unregistered, which waits for this function. The fields used here do not change.
+        // SAFETY: By this function's requirements, `nb` is the field of a `Self`. It stays until it has
+        // been unregistered, which waits for this function. The fields used here do not change.
         let this = unsafe { kernel::container_of!(nb.cast::<Opaque<_>>(), Self, nb) };
         // SAFETY: As above.
         let handler = unsafe { &(*this).handler };

@@ -232,7 +232,9 @@ impl<T: WorkItem<ID>, const ID: u64> Work<T, ID> {
         // was queued, and then nobody knew whose the reference is.
         //
         // SAFETY: `arc` is a valid object.
-        let work = unsafe { &*T::raw_get_work(Arc::as_ptr(arc)) };
+        let work = unsafe { T::raw_get_work(Arc::as_ptr(arc)) };
+        // SAFETY: That is its item, which there are only shared references to.
+        let work = unsafe { &*work };
         // SAFETY: By the type invariant, the item is initialized.
         let taken = unsafe { bindings::cancel_delayed_work(work.inner.get()) };
         work.drop_reference(taken);
@@ -286,8 +288,11 @@ impl<T: WorkItem<ID>, const ID: u64> Work<T, ID> {
         }
     }
 
-    extern "C" fn callback(work: *mut bindings::work_struct) {
-        // SAFETY: The item is the `work` field of a `struct delayed_work`.
+    /// # Safety
+    ///
+    /// Only for the workqueue, as the function of an item of this type.
+    unsafe extern "C" fn callback(work: *mut bindings::work_struct) {
+        // SAFETY: By this function's requirements, `work` is the field of a `struct delayed_work`.
         let raw = unsafe { kernel::container_of!(work, bindings::delayed_work, work) };
         // SAFETY: That is the `inner` field of a `Self`; `Opaque` is transparent.
         let this = unsafe { kernel::container_of!(raw.cast::<Opaque<_>>(), Self, inner) };
@@ -295,7 +300,9 @@ impl<T: WorkItem<ID>, const ID: u64> Work<T, ID> {
         let owner = unsafe { T::work_container_of(this) };
         // SAFETY: By the type invariant, one reference belonged to the queue. "Pending" was cleared
         // for this call, so that it is ours now.
-        T::run(unsafe { Arc::from_raw(owner) });
+        let owner = unsafe { Arc::from_raw(owner) };
+
+        T::run(owner);
     }
 }
 

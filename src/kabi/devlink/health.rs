@@ -209,20 +209,28 @@ unsafe fn data<'a, T: HealthReporter>(raw: *mut bindings::devlink_health_reporte
     unsafe { &*data.cast::<T>() }
 }
 
-extern "C" fn recover<T: HealthReporter>(
+/// # Safety
+///
+/// Only for devlink, as `recover` of a [`Reporter<T>`]. `context` is null or what `report()` was given,
+/// which waits for this function.
+unsafe extern "C" fn recover<T: HealthReporter>(
     raw: *mut bindings::devlink_health_reporter,
     context: *mut c_void,
     _extack: *mut bindings::netlink_ext_ack,
 ) -> c_int {
-    // SAFETY: The C code calls this for a reporter with this table, under the lock that the destructor
-    // has to take first.
+    // SAFETY: By this function's requirements. It is called under the lock that the destructor has to
+    // take first.
     let data = unsafe { data::<T>(raw) };
-    // SAFETY: Null, or what `report()` was given, which waits for this function.
+    // SAFETY: By this function's requirements, null or valid until it returns.
     let context = unsafe { context.cast::<T::Context>().as_ref() };
     from_result(|| data.recover(context).map(|()| 0))
 }
 
-extern "C" fn dump<T: HealthReporter>(
+/// # Safety
+///
+/// Only for devlink, as `dump` of a [`Reporter<T>`], with a message in which an object was begun.
+/// `context` as in [`recover()`].
+unsafe extern "C" fn dump<T: HealthReporter>(
     raw: *mut bindings::devlink_health_reporter,
     message: *mut bindings::devlink_fmsg,
     context: *mut c_void,
@@ -232,12 +240,15 @@ extern "C" fn dump<T: HealthReporter>(
     let data = unsafe { data::<T>(raw) };
     // SAFETY: As in `recover()`.
     let context = unsafe { context.cast::<T::Context>().as_ref() };
-    // SAFETY: The C code hands out a message in which an object was begun, for this call.
+    // SAFETY: By this function's requirements; the message is handed out for this call.
     let mut out = unsafe { Object::from_raw(message) };
     from_result(|| data.dump(context, &mut out).map(|()| 0))
 }
 
-extern "C" fn diagnose<T: HealthReporter>(
+/// # Safety
+///
+/// Only for devlink, as `diagnose` of a [`Reporter<T>`], with a message in which an object was begun.
+unsafe extern "C" fn diagnose<T: HealthReporter>(
     raw: *mut bindings::devlink_health_reporter,
     message: *mut bindings::devlink_fmsg,
     _extack: *mut bindings::netlink_ext_ack,

@@ -36,10 +36,13 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// The completion callback. `param` is the slot of the descriptor.
-    pub(super) extern "C" fn callback(param: *mut c_void) {
-        // SAFETY: `Pipe::submit()` gives the DMA engine a slot of its queue, which stays until no
-        // callback runs any more.
+    /// The completion callback.
+    ///
+    /// # Safety
+    ///
+    /// `param` is a [`Slot`], valid until this returns.
+    pub(super) unsafe extern "C" fn callback(param: *mut c_void) {
+        // SAFETY: By this function's requirements.
         let slot = unsafe { &*param.cast::<Self>() };
         slot.complete();
     }
@@ -232,7 +235,8 @@ mod tests {
 
     fn complete(slot: Option<NonNull<Slot>>) {
         if let Some(slot) = slot {
-            Slot::callback(slot.as_ptr().cast());
+            // SAFETY: The queue of the test has not given up the slot.
+            unsafe { Slot::callback(slot.as_ptr().cast()) };
         }
     }
 

@@ -68,14 +68,19 @@ pub(super) unsafe fn init_private<T: Operations, E>(
     // SAFETY: By this function's requirements.
     let area = unsafe { private::<T>(dev) };
 
-    // SAFETY: The area has room for it and nobody else has the device.
+    // SAFETY: The area has room for a `Private<T>`; only the address of its field is taken.
+    let head = unsafe { &raw mut (*area).head };
+    // SAFETY: As above.
+    let data = unsafe { &raw mut (*area).data };
+
+    // SAFETY: The place is valid for writes, and nobody else has the device.
     unsafe {
-        (&raw mut (*area).head).write(bindings::bam_dmux_netdev_priv {
+        head.write(bindings::bam_dmux_netdev_priv {
             start_xmit: Some(start_xmit::<T>),
         })
     };
     // SAFETY: The place is valid for writes. It does not move until `drop_private`.
-    unsafe { pin_init::raw_try_init(&raw mut (*area).data, init) }
+    unsafe { pin_init::raw_try_init(data, init) }
 }
 
 /// Drops the private data.
@@ -87,8 +92,11 @@ pub(super) unsafe fn drop_private<T: Operations>(dev: *mut bindings::net_device)
     // SAFETY: By this function's requirements.
     let area = unsafe { private::<T>(dev) };
 
+    // SAFETY: The area is a `Private<T>`; only the address of its field is taken.
+    let data = unsafe { &raw mut (*area).data };
+
     // SAFETY: By this function's requirements.
-    unsafe { (&raw mut (*area).data).drop_in_place() };
+    unsafe { data.drop_in_place() };
 }
 
 /// Called by `alloc_netdev_mqs()` before it allocates the queues.
