@@ -39,11 +39,6 @@ int bam_dmux_helper_spin_trylock_bh(spinlock_t *lock)
 	return spin_trylock_bh(lock);
 }
 
-bool bam_dmux_helper_in_softirq(void)
-{
-	return in_softirq();
-}
-
 /* --- sk_buff --- */
 
 unsigned char *bam_dmux_helper_skb_data(const struct sk_buff *skb)
@@ -108,11 +103,6 @@ void bam_dmux_helper_skb_set_protocol(struct sk_buff *skb, u16 protocol)
 	skb->protocol = htons(protocol);
 }
 
-void bam_dmux_helper_skb_reset_mac_header(struct sk_buff *skb)
-{
-	skb_reset_mac_header(skb);
-}
-
 void bam_dmux_helper_skb_orphan(struct sk_buff *skb)
 {
 	skb_orphan(skb);
@@ -137,11 +127,6 @@ netdev_tx_t bam_dmux_ndo_start_xmit(struct sk_buff *skb, struct net_device *dev)
 void *bam_dmux_helper_netdev_priv(const struct net_device *dev)
 {
 	return netdev_priv(dev);
-}
-
-void bam_dmux_helper_set_netdev_dev(struct net_device *dev, struct device *parent)
-{
-	SET_NETDEV_DEV(dev, parent);
 }
 
 /*
@@ -174,11 +159,6 @@ void bam_dmux_helper_netdev_disable_netpoll(struct net_device *dev)
 unsigned int bam_dmux_helper_msecs_to_jiffies(unsigned int ms)
 {
 	return msecs_to_jiffies(ms);
-}
-
-u8 bam_dmux_helper_netdev_reg_state(const struct net_device *dev)
-{
-	return READ_ONCE(dev->reg_state);
 }
 
 bool bam_dmux_helper_netif_running(const struct net_device *dev)
@@ -271,20 +251,9 @@ void bam_dmux_helper_txq_completed(struct net_device *dev, unsigned int pkts, un
 	netdev_tx_completed_queue(netdev_get_tx_queue(dev, 0), pkts, bytes);
 }
 
-void bam_dmux_helper_txq_reset(struct net_device *dev)
-{
-	netdev_tx_reset_queue(netdev_get_tx_queue(dev, 0));
-}
-
 bool bam_dmux_helper_xmit_more(void)
 {
 	return netdev_xmit_more();
-}
-
-void bam_dmux_helper_smp_mb(void)
-{
-	/* What it pairs with is said by the Rust caller. */
-	smp_mb();
 }
 
 /*
@@ -351,12 +320,6 @@ void bam_dmux_helper_dstats_fetch(const struct net_device *dev, struct rtnl_link
 		s->tx_bytes += txb;
 		s->tx_dropped += txd;
 	}
-}
-
-int bam_dmux_helper_dev_queue_xmit(struct net_device *dev, struct sk_buff *skb)
-{
-	skb->dev = dev;
-	return dev_queue_xmit(skb);
 }
 
 /* --- NAPI --- */

@@ -37,7 +37,6 @@ void bam_dmux_helper_spin_lock_bh(spinlock_t *lock);
 void bam_dmux_helper_spin_unlock_bh(spinlock_t *lock);
 int bam_dmux_helper_spin_trylock_bh(spinlock_t *lock);
 /* True in a softirq and while softirqs are disabled. */
-bool bam_dmux_helper_in_softirq(void);
 
 /* --- sk_buff --- */
 
@@ -58,7 +57,6 @@ void bam_dmux_helper_skb_empty(struct sk_buff *skb);
 /* Host byte order in and out. */
 u16 bam_dmux_helper_skb_protocol(const struct sk_buff *skb);
 void bam_dmux_helper_skb_set_protocol(struct sk_buff *skb, u16 protocol);
-void bam_dmux_helper_skb_reset_mac_header(struct sk_buff *skb);
 /* Detaches it from the socket and the connection that it belongs to. */
 void bam_dmux_helper_skb_orphan(struct sk_buff *skb);
 /* The software part of skb_tx_timestamp(): it does not look at skb->dev. */
@@ -78,14 +76,12 @@ struct bam_dmux_netdev_priv {
 netdev_tx_t bam_dmux_ndo_start_xmit(struct sk_buff *skb, struct net_device *dev);
 
 void *bam_dmux_helper_netdev_priv(const struct net_device *dev);
-void bam_dmux_helper_set_netdev_dev(struct net_device *dev, struct device *parent);
 int bam_dmux_helper_alloc_dstats(struct net_device *dev);
 void bam_dmux_helper_free_dstats(struct net_device *dev);
 void bam_dmux_helper_random_perm_addr(struct net_device *dev);
 /* Only before the device is registered. */
 void bam_dmux_helper_netdev_disable_netpoll(struct net_device *dev);
 unsigned int bam_dmux_helper_msecs_to_jiffies(unsigned int ms);
-u8 bam_dmux_helper_netdev_reg_state(const struct net_device *dev);
 
 bool bam_dmux_helper_netif_running(const struct net_device *dev);
 bool bam_dmux_helper_netif_device_present(const struct net_device *dev);
@@ -104,9 +100,7 @@ void bam_dmux_helper_txq_wake(struct net_device *dev);
 bool bam_dmux_helper_txq_stopped(const struct net_device *dev);
 bool bam_dmux_helper_txq_sent(struct net_device *dev, unsigned int bytes, bool more);
 void bam_dmux_helper_txq_completed(struct net_device *dev, unsigned int pkts, unsigned int bytes);
-void bam_dmux_helper_txq_reset(struct net_device *dev);
 bool bam_dmux_helper_xmit_more(void);
-void bam_dmux_helper_smp_mb(void);
 
 /* Process context or softirq. */
 void bam_dmux_helper_dstats_rx_add(struct net_device *dev, unsigned int bytes);
@@ -115,9 +109,6 @@ void bam_dmux_helper_dstats_rx_dropped(struct net_device *dev);
 void bam_dmux_helper_dstats_tx_dropped(struct net_device *dev);
 /* Adds the per-CPU counters to *s. */
 void bam_dmux_helper_dstats_fetch(const struct net_device *dev, struct rtnl_link_stats64 *s);
-
-/* Sends a packet through the stack. It consumes the packet. */
-int bam_dmux_helper_dev_queue_xmit(struct net_device *dev, struct sk_buff *skb);
 
 /* --- NAPI --- */
 

@@ -50,11 +50,6 @@ void bam_dmux_helper_pm_runtime_put_noidle(struct device *dev)
 	pm_runtime_put_noidle(dev);
 }
 
-void bam_dmux_helper_pm_runtime_mark_last_busy(struct device *dev)
-{
-	pm_runtime_mark_last_busy(dev);
-}
-
 int bam_dmux_helper_pm_runtime_status(const struct device *dev)
 {
 #ifdef CONFIG_PM

@@ -23,7 +23,6 @@ int bam_dmux_helper_pm_runtime_get(struct device *dev);
 int bam_dmux_helper_pm_runtime_resume_and_get(struct device *dev);
 void bam_dmux_helper_pm_runtime_put_autosuspend(struct device *dev);
 void bam_dmux_helper_pm_runtime_put_noidle(struct device *dev);
-void bam_dmux_helper_pm_runtime_mark_last_busy(struct device *dev);
 /* An enum rpm_status; RPM_INVALID without CONFIG_PM. */
 int bam_dmux_helper_pm_runtime_status(const struct device *dev);
 int bam_dmux_helper_pm_usage_count(const struct device *dev);

@@ -26,9 +26,10 @@
 //! | [`work`] | work items with delay and cancellation |
 //! | [`completion`] | `struct completion` with a bounded wait |
 #![allow(unsafe_code)]
-// A library for the driver, with the visibilities of `rust/kernel/`: it may have more than the driver
-// uses today.
-#![allow(dead_code, unreachable_pub)]
+// A library for the driver, with the visibilities of `rust/kernel/`.
+#![allow(unreachable_pub)]
+// A few things are for the tests only. What nothing uses is found when these are built in.
+#![cfg_attr(not(CONFIG_BAM_DMUX_KUNIT_TEST), allow(dead_code))]
 
 mod bindings;
 pub(crate) mod completion;

@@ -29,7 +29,9 @@
 //!     fn start_xmit(dev: &Device<Self>, skb: SkBuff) -> Xmit {
 //!         match dev.private().submit(skb) {
 //!             Ok(()) => {
-//!                 dev.stop_unless(|| dev.private().has_room());
+//!                 if !dev.private().has_room() {
+//!                     dev.stop_queue();
+//!                 }
 //!                 Xmit::Ok
 //!             }
 //!             Err(skb) => {

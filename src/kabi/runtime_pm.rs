@@ -2,21 +2,21 @@
 
 //! Runtime power management from the side of a device's user.
 //!
-//! [`RuntimePm`] is the handle on a device, [`PmRef`] one count of its usage counter, [`PmActive`]
-//! a proof that the device is resumed. The callbacks are in [`platform`](super::platform).
+//! [`RuntimePm`] is the handle on a device, [`PmRef`] one count of its usage counter. The callbacks are
+//! in [`platform`](super::platform).
 //!
 //! ```ignore
 //! let pm = RuntimePm::new(dev);
 //! let usage = pm.get()?;              // asks for a resume, does not wait for it
-//! if let Some(active) = usage.active() {
-//!     touch_the_hardware(active);     // stays resumed as long as `usage` lives
+//! if usage.is_active() {
+//!     touch_the_hardware();           // stays resumed as long as `usage` lives
 //! }
 //! drop(usage);                        // autosuspend timer starts
 //! ```
 //!
 //! Limitations:
-//! - `pm_runtime_force_suspend()` suspends a device in spite of its usage counter. The proof
-//!   [`PmActive`] holds only for drivers that do not use it for system sleep.
+//! - `pm_runtime_force_suspend()` suspends a device in spite of its usage counter. What is said of
+//!   [`PmRef`] holds only for drivers that do not use it for system sleep.
 //!
 //! C header: [`include/linux/pm_runtime.h`](srctree/include/linux/pm_runtime.h)
 
@@ -24,8 +24,6 @@ use super::{
     bindings,
     platform::device_as_raw, //
 };
-
-use core::marker::PhantomData;
 
 use kernel::{
     device::Device,
@@ -67,7 +65,7 @@ impl RuntimePm {
     /// for it. The resume callback runs later, in a work item of the kernel.
     ///
     /// The device does not suspend as long as the returned [`PmRef`] lives. Whether it is active
-    /// *now* tells [`PmRef::active()`].
+    /// *now* tells [`PmRef::is_active()`].
     ///
     /// # Errors
     ///
@@ -111,22 +109,6 @@ impl RuntimePm {
         })
     }
 
-    /// Counts one more user if the device is active, otherwise does nothing. Never starts a resume.
-    pub fn get_if_active(&self) -> Option<PmRef> {
-        // SAFETY: `self.dev` is a valid device.
-        let ret = unsafe { bindings::pm_runtime_get_if_active(device_as_raw(&self.dev)) };
-        // 0: not active. Negative: disabled. Neither has counted.
-        (ret > 0).then(|| PmRef {
-            dev: self.dev.clone(),
-        })
-    }
-
-    /// Restarts the autosuspend delay: the device was used just now.
-    pub fn mark_last_busy(&self) {
-        // SAFETY: `self.dev` is a valid device.
-        unsafe { bindings::bam_dmux_helper_pm_runtime_mark_last_busy(device_as_raw(&self.dev)) };
-    }
-
     /// Returns the present status. It may change at once, so it is for messages and statistics;
     /// what must stay active needs a [`PmRef`].
     pub fn status(&self) -> Status {
@@ -165,18 +147,12 @@ pub struct PmRef {
 }
 
 impl PmRef {
-    /// Returns the proof that the device is resumed, or `None` while the resume that
-    /// [`RuntimePm::get()`] asked for has not happened (or has failed).
-    pub fn active(&self) -> Option<PmActive<'_>> {
-        // INVARIANT: The status is "active" and, by the type invariant, the usage counter is not
-        // zero as long as `self` is borrowed. The PM core checks the counter and changes the status
-        // under one lock, which the get that made `self` has taken after it had raised the counter:
-        // a suspend that came before is visible in the status, and none comes after.
-        self.is_active().then_some(PmActive(PhantomData))
-    }
-
     /// Returns whether the device is resumed. Once `true`, it stays so as long as `self` lives.
     pub fn is_active(&self) -> bool {
+        // By the type invariant, the usage counter is not zero as long as `self` lives. The PM core
+        // checks the counter and changes the status under one lock, which the get that made `self` has
+        // taken after it had raised the counter: a suspend that came before is visible in the status, and
+        // none comes after.
         status(&self.dev) == Status::Active
     }
 }
@@ -190,16 +166,6 @@ impl Drop for PmRef {
         unsafe { bindings::bam_dmux_helper_pm_runtime_put_autosuspend(device_as_raw(&self.dev)) };
     }
 }
-
-/// Proof that a device is resumed, for as long as the [`PmRef`] behind it is borrowed.
-///
-/// Functions that touch hardware take it as argument, so that a caller cannot forget to ask.
-///
-/// # Invariants
-///
-/// The runtime PM status of the device is "active" for the lifetime `'a`.
-#[derive(Clone, Copy)]
-pub struct PmActive<'a>(PhantomData<&'a PmRef>);
 
 #[cfg(CONFIG_BAM_DMUX_KUNIT_TEST)]
 #[kernel::prelude::kunit_tests(bam_dmux_runtime_pm)]
@@ -241,8 +207,6 @@ mod tests {
         let before = pm.usage_count();
         assert!(pm.get().err() == Some(EACCES));
         assert!(pm.usage_count() == before);
-        assert!(pm.get_if_active().is_none());
-        assert!(pm.usage_count() == before);
         Ok(())
     }
 
@@ -264,7 +228,7 @@ mod tests {
         Ok(())
     }
 
-    /// The proof of being active is there after a resume, and not before.
+    /// A device is active after a resume, and not before.
     #[test]
     fn active_only_after_resume() -> Result {
         let reg = faux::Registration::new(c"bam-dmux-pm-active", None)?;
@@ -272,11 +236,9 @@ mod tests {
         let pm = RuntimePm::new(dev);
         assert!(pm.status() == Status::Suspended);
         let _enabled = Enabled::new(dev);
-        assert!(pm.get_if_active().is_none());
         let usage = pm.resume_and_get()?;
-        assert!(usage.active().is_some());
+        assert!(usage.is_active());
         assert!(pm.status() == Status::Active);
-        assert!(pm.get_if_active().is_some());
         Ok(())
     }
 }

@@ -303,12 +303,6 @@ impl SkBuff {
         unsafe { bindings::bam_dmux_helper_skb_set_protocol(self.as_raw(), protocol) };
     }
 
-    /// Declares the start of the data to be the link layer's header.
-    pub fn reset_mac_header(&mut self) {
-        // SAFETY: The buffer is valid by the type invariants.
-        unsafe { bindings::bam_dmux_helper_skb_reset_mac_header(self.as_raw()) };
-    }
-
     /// Detaches the buffer from the socket and the connection that it belongs to, which need not wait
     /// for it any more. For one that the driver will keep for long.
     pub fn orphan(&mut self) {

@@ -25,7 +25,6 @@ use kernel::{
     prelude::*,
     sync::lock::{
         Backend,
-        Guard,
         Lock, //
     }, //
 };
@@ -53,9 +52,6 @@ pub(crate) use new_spinlock_bh;
 /// May be locked in tasks and in softirqs, not in hard interrupts nor with interrupts disabled. The
 /// holder must not sleep.
 pub type SpinLockBh<T> = Lock<T, SpinLockBhBackend>;
-
-/// A [`Guard`] of a [`SpinLockBh`].
-pub type SpinLockBhGuard<'a, T> = Guard<'a, T, SpinLockBhBackend>;
 
 /// The `spin_lock_bh()` backend of [`Lock`].
 pub struct SpinLockBhBackend;
@@ -139,7 +135,7 @@ mod tests {
     fn lock_excludes_softirqs() -> Result {
         let counter = counter()?;
         // SAFETY: FFI call without requirements.
-        let softirqs_off = || unsafe { bindings::bam_dmux_helper_in_softirq() };
+        let softirqs_off = || unsafe { bindings::bam_dmux_kunit_in_softirq() };
 
         assert!(!softirqs_off());
         let mut guard = counter.value.lock();

@@ -38,7 +38,7 @@ mod cases {
         fn poll(&self, poll: &Poll<'_>, budget: usize) -> usize {
             let ring = &self.0;
             // SAFETY: FFI call without requirements.
-            if !unsafe { bindings::bam_dmux_helper_in_softirq() } || poll.budget() <= 0 {
+            if !unsafe { bindings::bam_dmux_kunit_in_softirq() } || poll.budget() <= 0 {
                 ring.wrong_context.store(true, Relaxed);
             }
             ring.polls.fetch_add(1, Full);

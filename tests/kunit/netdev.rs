@@ -9,8 +9,6 @@ use kernel::prelude::*;
 
 #[kunit_tests(bam_dmux_netdev)]
 mod cases {
-    use core::cell::Cell;
-
     use kernel::{
         faux,
         sync::{
@@ -196,10 +194,9 @@ mod cases {
             let mut skb = SkBuff::alloc(LEN, 64, GFP_KERNEL)?;
             skb.put_zeroed(LEN)?;
             skb.set_protocol(ETHERTYPE);
-            skb.reset_mac_header();
             let skb = skb.into_raw().as_ptr();
             // SAFETY: The device is registered. The packet is ours, and given away.
-            unsafe { bindings::bam_dmux_helper_dev_queue_xmit(self.netdev.as_raw(), skb) };
+            unsafe { bindings::bam_dmux_kunit_dev_queue_xmit(self.netdev.as_raw(), skb) };
             Ok(())
         }
 
@@ -434,30 +431,6 @@ mod cases {
         Ok(())
     }
 
-    /// Room that appears while the queue is being stopped is not overlooked.
-    #[test]
-    fn stop_unless_looks_twice() -> Result {
-        let bench = Bench::new(|_| ())?;
-        let netdev = &bench.netdev;
-        let looks = Cell::new(0);
-
-        assert!(netdev.stop_unless(|| true));
-        assert!(!netdev.queue_stopped());
-        let raced = netdev.stop_unless(|| {
-            looks.set(looks.get() + 1);
-            looks.get() == 2
-        });
-        assert!(raced);
-        assert!(!netdev.queue_stopped());
-        assert!(!netdev.stop_unless(|| false));
-        assert!(netdev.queue_stopped());
-        netdev.wake_if(|| false);
-        assert!(netdev.queue_stopped());
-        netdev.wake_if(|| true);
-        assert!(!netdev.queue_stopped());
-        Ok(())
-    }
-
     /// With bytes on their way, BQL keeps the next packets back until these complete.
     #[test]
     #[cfg(CONFIG_BQL)]
@@ -474,8 +447,6 @@ mod cases {
             bench.netdev.completed(1, LEN);
         }
         assert!(wait_until(|| bench.seen.sent.get() > at_once));
-        bench.netdev.stop_queue();
-        bench.netdev.reset_queue();
         Ok(())
     }
 

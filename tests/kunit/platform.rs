@@ -225,10 +225,10 @@ mod cases {
         let _driver = register(NAME)?;
         let usage = pm.get()?;
         assert!(reaches(&pm, Status::Active));
-        assert!(usage.active().is_some());
+        assert!(usage.is_active());
         // With a user it stays active, whatever the autosuspend delay is.
         fsleep(Delta::from_millis(50));
-        assert!(usage.active().is_some());
+        assert!(usage.is_active());
         assert!(EVENTS.load(Relaxed) == 123);
         Ok(())
     }

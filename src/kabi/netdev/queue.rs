@@ -6,9 +6,8 @@
 //! full: [`stop_queue`](Device::stop_queue), [`wake_queue`](Device::wake_queue)) and BQL's (enough
 //! bytes are on their way: [`sent`](Device::sent), [`completed`](Device::completed)).
 //!
-//! Each byte that is reported as sent must be reported as completed once, or forgotten by
-//! [`reset_queue`](Device::reset_queue): the kernel stops with a `BUG` when more completes than was
-//! sent.
+//! Each byte that is reported as sent must be reported as completed once: the kernel stops with a `BUG`
+//! when more completes than was sent.
 
 use kernel::prelude::*;
 
@@ -50,37 +49,6 @@ impl<T: Operations> Device<T> {
         unsafe { bindings::bam_dmux_helper_txq_stopped(self.as_raw()) }
     }
 
-    /// Stops the queue if there is no room; returns whether it goes on.
-    ///
-    /// `has_room` is asked again after stopping: room that another CPU made in between would be seen
-    /// by nobody, since the queue was not stopped yet when it looked. Counterpart of
-    /// [`wake_if`](Self::wake_if), with no lock needed between the two. What `has_room` looks at is to
-    /// be up to date before the call.
-    ///
-    /// Only in [`Operations::start_xmit`].
-    pub fn stop_unless(&self, has_room: impl Fn() -> bool) -> bool {
-        if has_room() {
-            return true;
-        }
-        self.stop_queue();
-        // Pairs with the barrier in `wake_if`: either we see the room, or it sees the stopped queue.
-        full_barrier();
-        if has_room() {
-            self.start_queue();
-            return true;
-        }
-        false
-    }
-
-    /// Wakes the queue if it is stopped and there is room. To be called after making room, see
-    /// [`stop_unless`](Self::stop_unless).
-    pub fn wake_if(&self, has_room: impl FnOnce() -> bool) {
-        full_barrier();
-        if self.queue_stopped() && has_room() {
-            self.wake_queue();
-        }
-    }
-
     /// Reports to BQL that the driver's ring took `bytes`; BQL stops the queue when that is enough.
     /// Returns whether the device has to be told now. With `more` ([`xmit_more`](Self::xmit_more)) it
     /// can wait for the next packet, unless the queue is stopped and there may be none.
@@ -101,13 +69,6 @@ impl<T: Operations> Device<T> {
         };
     }
 
-    /// Makes BQL forget all that was sent and not completed. Only while neither
-    /// [`sent`](Self::sent) nor [`completed`](Self::completed) can be called.
-    pub fn reset_queue(&self) {
-        // SAFETY: The device is valid by the type invariants and has this queue.
-        unsafe { bindings::bam_dmux_helper_txq_reset(self.as_raw()) };
-    }
-
     /// Whether the stack has more packets for this CPU, so that the doorbell may wait.
     ///
     /// Only in [`Operations::start_xmit`].
@@ -115,10 +76,4 @@ impl<T: Operations> Device<T> {
         // SAFETY: FFI call without requirements.
         unsafe { bindings::bam_dmux_helper_xmit_more() }
     }
-}
-
-/// Orders all memory accesses before it before all behind it.
-fn full_barrier() {
-    // SAFETY: FFI call without requirements.
-    unsafe { bindings::bam_dmux_helper_smp_mb() };
 }

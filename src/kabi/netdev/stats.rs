@@ -69,52 +69,14 @@ impl Stats64 {
         self.0
     }
 
-    /// Received, but unusable for a reason that has no method of its own.
-    pub fn add_rx_errors(&mut self, n: u64) {
-        self.0.rx_errors += n;
-    }
-
     /// Received with a length that makes no sense.
     pub fn add_rx_length_errors(&mut self, n: u64) {
         self.0.rx_errors += n;
         self.0.rx_length_errors += n;
     }
 
-    /// Received with a header that makes no sense.
-    pub fn add_rx_frame_errors(&mut self, n: u64) {
-        self.0.rx_errors += n;
-        self.0.rx_frame_errors += n;
-    }
-
-    /// Lost by the device because it had no buffer to receive into.
-    pub fn add_rx_missed_errors(&mut self, n: u64) {
-        self.0.rx_missed_errors += n;
-    }
-
-    /// Received, and dropped for want of something.
-    pub fn add_rx_dropped(&mut self, n: u64) {
-        self.0.rx_dropped += n;
-    }
-
     /// Could not be sent for a reason that has no method of its own.
     pub fn add_tx_errors(&mut self, n: u64) {
         self.0.tx_errors += n;
-    }
-
-    /// Given to the device, which was shut down before it sent them.
-    pub fn add_tx_aborted_errors(&mut self, n: u64) {
-        self.0.tx_errors += n;
-        self.0.tx_aborted_errors += n;
-    }
-
-    /// Given to the device, which lost its link before it sent them.
-    pub fn add_tx_carrier_errors(&mut self, n: u64) {
-        self.0.tx_errors += n;
-        self.0.tx_carrier_errors += n;
-    }
-
-    /// To be sent, and dropped for want of something.
-    pub fn add_tx_dropped(&mut self, n: u64) {
-        self.0.tx_dropped += n;
     }
 }

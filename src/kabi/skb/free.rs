@@ -14,8 +14,6 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum DropReason {
-    /// None of the others.
-    NotSpecified = bindings::skb_drop_reason_SKB_DROP_REASON_NOT_SPECIFIED,
     /// Left over when a queue was emptied.
     QueuePurge = bindings::skb_drop_reason_SKB_DROP_REASON_QUEUE_PURGE,
     /// Shorter than the device can send or the protocol allows.
@@ -24,14 +22,8 @@ pub enum DropReason {
     PktTooBig = bindings::skb_drop_reason_SKB_DROP_REASON_PKT_TOO_BIG,
     /// The device was not ready.
     DevReady = bindings::skb_drop_reason_SKB_DROP_REASON_DEV_READY,
-    /// The device's header was invalid or did not fit.
-    DevHdr = bindings::skb_drop_reason_SKB_DROP_REASON_DEV_HDR,
-    /// No room in the device's ring.
-    FullRing = bindings::skb_drop_reason_SKB_DROP_REASON_FULL_RING,
     /// Out of memory.
     NoMem = bindings::skb_drop_reason_SKB_DROP_REASON_NOMEM,
-    /// Neither IPv4 nor IPv6.
-    UnhandledProto = bindings::skb_drop_reason_SKB_DROP_REASON_UNHANDLED_PROTO,
 }
 
 impl SkBuff {
