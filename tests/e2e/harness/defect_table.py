@@ -12,6 +12,8 @@ from harness.scenario import Scenario
 USUAL = {"ours": "debug", "mainline": "base"}
 # Longest excerpt of a failure in the table, in characters.
 EXCERPT = 140
+# What is said of a failure that does not look as the scenario says.
+REASON = "for another reason"
 TIMESTAMP = re.compile(r"^\[ *\d+\.\d+\](\[[^\]]*\])? ?")
 
 HEAD = """\
@@ -88,19 +90,32 @@ def heads(defect: Defect, scenarios: list[Scenario]) -> list[str]:
 
 def stale(document: str, scenarios: list[Scenario]) -> list[str]:
     """What in the document is not as the list of defects and the scenarios have it."""
-    expected = [head for defect in DEFECTS for head in heads(defect, scenarios)]
+    expected = []
+    for defect in DEFECTS:
+        shown = len(shown_by(defect.number, scenarios))
+        rows = enumerate(heads(defect, scenarios))
+        expected += [(head, index < shown) for index, head in rows]
     problems, at = [], 0
-    for head in expected:
+    for head, has_run in expected:
         found = document.find(head, at)
         if found < 0:
             problems.append("the document has no row, or not in its place:\n" + head.rstrip())
-        else:
-            at = found + len(head)
+            continue
+        at = found + len(head)
+        cells = document[at:].split("     - ", 2)[1:]
+        if has_run and not (len(cells) == 2 and shows(*cells)):
+            problems.append("mainline's driver does not fail as it should, or ours does:\n" + head)
     rows = len(re.findall(r"^   \* - ", document + "\n", re.MULTILINE))
     rows += len(re.findall(r"^   \* -$", document, re.MULTILINE))
     if rows != len(expected) + 1:
         problems.append(f"the document has {rows - 1} rows, and should have {len(expected)}")
     return problems
+
+
+def shows(mainline: str, ours: str) -> bool:
+    """Whether a row's verdicts show a defect that mainline's driver has, and ours has not."""
+    word, _, _ = mainline.partition("``")
+    return word.startswith("fails") and REASON not in word and ours.startswith("passes")
 
 
 def verdict(results: Results) -> str:
@@ -117,7 +132,7 @@ def verdict(results: Results) -> str:
     first = failed[0]
     word = "fails" if len(failed) == len(done) else f"fails {len(failed)} of {len(done)} times"
     if first["evidence"] is None and first["defects"]:
-        word += " for another reason"
+        word += f" {REASON}"
     line = first["evidence"] or first["failure"].splitlines()[0]
     return f"{word}{where(first)}: {excerpt(line)}"
 
