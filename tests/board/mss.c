@@ -13,9 +13,11 @@
 
 #include <linux/bits.h>
 #include <linux/cleanup.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/mod_devicetable.h>
+#include <linux/moduleparam.h>
 #include <linux/of.h>
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
@@ -31,6 +33,13 @@
 #define MSS_CTRL_RUN		BIT(0)
 #define MSS_STATUS		0x4
 #define MSS_STATUS_CRASHED	BIT(1)
+
+/* How long the firmware has to become ready, if it never does. */
+#define READY_MS		5000
+
+static bool never_ready;
+module_param(never_ready, bool, 0644);
+MODULE_PARM_DESC(never_ready, "Let the next starts of the modem time out");
 
 struct board_mss {
 	struct rproc *rproc;
@@ -51,7 +60,13 @@ static int board_mss_start(struct rproc *rproc)
 	struct board_mss *mss = rproc->priv;
 
 	writel(MSS_CTRL_RUN, mss->regs + MSS_CTRL);
-	return 0;
+	if (!never_ready)
+		return 0;
+
+	/* As qcom_q6v5 does when the firmware does not say that it is ready. */
+	msleep(READY_MS);
+	writel(0, mss->regs + MSS_CTRL);
+	return -ETIMEDOUT;
 }
 
 static int board_mss_stop(struct rproc *rproc)

@@ -4,10 +4,10 @@
 import time
 from collections.abc import Callable
 
+from harness import rtnl
 from harness.context import Context
 from harness.errors import check, check_equal
 from harness.recovery import (
-    BOOT_MS,
     CHANNELS,
     bring_up,
     consistent,
@@ -17,27 +17,11 @@ from harness.recovery import (
     stop_load,
     upload,
 )
+from harness.restart import boot, set_state
 from harness.scenario import scenario
 
-STATE = "/sys/class/remoteproc/remoteproc0/state"
-
-
-def set_state(ctx: Context, state: str) -> None:
-    """Start or stop the modem as user space does."""
-    ctx.phone.run(f"echo {state} >{STATE}")
-
-
-def boot(ctx: Context) -> float:
-    """Let the started firmware come up. Returns when it opens its channels."""
-    done = ctx.modem.call("events").get("announce", 0)
-    ctx.modem.call("boot", delay_ms=BOOT_MS, channels=list(CHANNELS))
-    ctx.wait_until(
-        lambda: ctx.modem.call("events").get("announce", 0) > done,
-        "the firmware comes up",
-        40,
-        0.005,
-    )
-    return time.monotonic()
+# Longest time that `ip link set` may take with a stopped modem, in seconds.
+IFUP_BOUND = 1.0
 
 
 def starts(ctx: Context) -> int:
@@ -165,10 +149,13 @@ def stopped_module(ctx: Context) -> None:
     set_state(ctx, "stop")
     ctx.modem.call("reset_counters")
     name = ctx.name(0)
-    began = time.monotonic()
-    code, out = ctx.phone.sh(f"ip link set dev {name} down; ip link set dev {name} up")
-    ctx.note(f"ifup: {code} {out.strip()} ({time.monotonic() - began:.2f} s)")
+    with rtnl.watched(ctx, "modem stopped"):
+        began = time.monotonic()
+        code, out = ctx.phone.sh(f"ip link set dev {name} down; ip link set dev {name} up")
+        seconds = time.monotonic() - began
+    ctx.note(f"ifup: {code} {out.strip()} ({seconds:.2f} s)")
     check(code != 0, "an interface of a stopped modem comes up")
+    check(seconds < IFUP_BOUND * ctx.phone.slowness, f"ifup took {seconds:.1f} s")
     code, out = ctx.phone.sh(f"rmmod {ctx.module}")
     ctx.note(f"rmmod: {code} {out.strip()}")
     check(code != 0, "the module goes although its DMA channels can't be given back")

@@ -3,6 +3,7 @@
 
 import time
 
+from harness import rtnl
 from harness.context import Context, guest_ip
 from harness.errors import check, check_equal
 from harness.recovery import (
@@ -16,7 +17,7 @@ from harness.recovery import (
 )
 from harness.scenario import scenario
 
-# Longest time `ip link set` may hold RTNL with a dead modem, in seconds.
+# Longest time that `ip link set` may take with a dead modem, in seconds.
 RTNL_BOUND = 1.0
 
 
@@ -102,17 +103,18 @@ def rtnl_never_waits(ctx: Context) -> None:
     ctx.wait_suspended()
     ctx.modem.call("acks", mode="withhold")
     name = ctx.name(0)
-    for what in (
-        f"ip link set dev {name} down; ip link set dev {name} up",
-        f"ethtool {name}",
-        f"ethtool -i {name}",
-        f"ip link set dev {name} up",
-    ):
-        began = time.monotonic()
-        code, out = ctx.phone.sh(what, 30)
-        seconds = time.monotonic() - began
-        ctx.note(f"RTNL {what}: {seconds:.2f} s, status {code}: {out.strip()[:120]}")
-        check(seconds < RTNL_BOUND * ctx.phone.slowness, f"`{what}` took {seconds:.1f} s")
+    with rtnl.watched(ctx, "detached, modem silent"):
+        for what in (
+            f"ip link set dev {name} down; ip link set dev {name} up",
+            f"ethtool {name}",
+            f"ethtool -i {name}",
+            f"ip link set dev {name} up",
+        ):
+            began = time.monotonic()
+            code, out = ctx.phone.sh(what, 30)
+            seconds = time.monotonic() - began
+            ctx.note(f"{what}: {seconds:.2f} s, status {code}: {out.strip()[:120]}")
+            check(seconds < RTNL_BOUND * ctx.phone.slowness, f"`{what}` took {seconds:.1f} s")
     ctx.modem.call("acks", mode="normal")
     ctx.modem.call("open", channels=[0])
     ctx.wait_until(lambda: ctx.phone.sh(f"ip link set dev {name} up")[0] == 0, "ifup")
@@ -131,19 +133,22 @@ def ifup_dead(ctx: Context) -> None:
     ctx.wait_suspended()
     name = ctx.name(0)
     ctx.phone.run(f"ip link set dev {name} down")
+    # Which wakes the modem once more.
+    ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
     ctx.wait_suspended()
     ctx.modem.call("crash")
-    began = time.monotonic()
-    ctx.phone.run(f"ip link set dev {name} up")
-    first = time.monotonic() - began
-    ctx.wait_until(
-        lambda: ctx.phone.call("driver_counters")["wakes_failed"] > 0, "the wake-up fails", 20
-    )
-    found = time.monotonic() - began
-    ctx.phone.run(f"ip link set dev {name} down")
-    began = time.monotonic()
-    code, out = ctx.phone.sh(f"ip link set dev {name} up")
-    second = time.monotonic() - began
+    with rtnl.watched(ctx, "modem dead"):
+        began = time.monotonic()
+        ctx.phone.run(f"ip link set dev {name} up")
+        first = time.monotonic() - began
+        ctx.wait_until(
+            lambda: ctx.phone.call("driver_counters")["wakes_failed"] > 0, "the wake-up fails", 20
+        )
+        found = time.monotonic() - began
+        ctx.phone.run(f"ip link set dev {name} down")
+        began = time.monotonic()
+        code, out = ctx.phone.sh(f"ip link set dev {name} up")
+        second = time.monotonic() - began
     ctx.note(f"IFUP {first:.2f} s, found dead after {found:.1f} s, then {second:.2f} s: {out}")
     check(code != 0 and "timed out" in out.lower(), f"ifup with a dead modem: {code} {out}")
     check(max(first, second) < RTNL_BOUND * ctx.phone.slowness, "ifup waits for the modem")

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import faults
 import frames
 import probes
+import rtnl
 import system
 import traffic
 import verify
@@ -27,6 +28,7 @@ FUNCTIONS = {
     **faults.FUNCTIONS,
     **frames.FUNCTIONS,
     **probes.FUNCTIONS,
+    **rtnl.FUNCTIONS,
     **system.FUNCTIONS,
     **traffic.FUNCTIONS,
     **verify.FUNCTIONS,

@@ -3,6 +3,7 @@
 
 import glob
 import os
+import time
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
 
@@ -86,6 +87,17 @@ def driver_counters():
     return counters
 
 
+def kernel_threads():
+    """Now, and the processor time of all kernel threads so far, both in seconds."""
+    ticks = 0
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        # Fields after the name, which is in brackets: parent (2 is kthreadd) and system time.
+        fields = (read(path) or ")").rpartition(")")[2].split()
+        if fields and fields[1] == "2":
+            ticks += int(fields[12])
+    return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK")
+
+
 def link_local(name):
     """The IPv6 address the kernel derives from the interface's permanent address."""
     for line in read("/proc/net/if_inet6").splitlines():
@@ -122,6 +134,7 @@ def _dma_users():
 FUNCTIONS = {
     "leftovers": leftovers,
     "driver_counters": driver_counters,
+    "kernel_threads": kernel_threads,
     "link_local": link_local,
     "interfaces": lambda: {str(port): name for port, name in interfaces().items()},
     "interface": interface,

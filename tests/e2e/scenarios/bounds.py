@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What waits for a modem that does not do its part: an end to all of them, and no processor."""
+
+import time
+
+from harness import sleep
+from harness.context import Context, far_ip
+from harness.errors import check, check_equal
+from harness.hostile import stop
+from harness.recovery import CHANNELS, bring_up, consistent, load, recovered, stop_load
+from harness.restart import STATE, boot, set_state
+from harness.scenario import scenario
+
+# Processor time that kernel threads may take for a second of waiting, in seconds.
+BUSY_SHARE = 0.3
+# Longest time from the first frame until an attempt to wake is given up, in seconds: three waits of
+# two seconds.
+WAKE_BOUND = 6.0
+# Rounds in which the modem powers up for a vote and down again for the ack: each takes a second.
+DROPS = 20
+ACK_DELAY_US = 900_000
+# Longest time until a phone sleeps whose modem has died with frames in its hands, in seconds: ten
+# until they are stalled, then an attempt that waits for the modem.
+SLEEP_BOUND = 25.0
+NEVER_READY = "/sys/module/bam_dmux_board/parameters/never_ready"
+
+
+@scenario(
+    "a wake-up that waits for a silent modem leaves the processors alone",
+    cost=15,
+    mainline=False,
+)
+def wait_is_idle(ctx: Context) -> None:
+    """Each look at the lines costs next to nothing; there are ten in a second."""
+    ctx.set_autosuspend(50)
+    ctx.wait_suspended()
+    ctx.modem.call("acks", mode="withhold")
+    ctx.phone.call(
+        "load_start", name="i", host=far_ip(0), size=64, window=1, patience=60, stream=11
+    )
+    ctx.wait_until(lambda: ctx.modem.status()["vote"], "Linux votes")
+    began, before = ctx.phone.call("kernel_threads")
+    time.sleep(1)
+    ended, after = ctx.phone.call("kernel_threads")
+    check(ctx.modem.status()["vote"], "the wait was over too early")
+    ctx.modem.call("acks", mode="normal")
+    ctx.phone.call("load_stop", name="i")
+    share = (after - before) / (ended - began)
+    ctx.note(f"BUSY kernel threads: {share:.2f} of a processor")
+    check(share < BUSY_SHARE, f"kernel threads take {share:.2f} of a processor while one waits")
+    ctx.works()
+
+
+def drops() -> dict:
+    """Power for each vote, gone as soon as Linux has connected, before it sends a frame."""
+    steps = [{"when": {"after_us": 0}, "what": {"acks": {"delay_us": ACK_DELAY_US}}}]
+    for _ in range(DROPS):
+        steps += [
+            {"when": {"at": ["vote", 5_000_000]}, "what": {"raise": {"told": True}}},
+            {"when": {"at": ["ack", 5_000_000]}, "what": {"drop": {"told": False}}},
+        ]
+    return {"steps": steps, "ending": "normal"}
+
+
+@scenario(
+    "a modem that powers up for each vote and down for each ack: the wake-up comes to an end",
+    cost=40,
+    timeout=120,
+    mainline=False,
+    allowed=("unpowered_access", "ap_ack_timeout", "pipe_misuse", "bad_evnt"),
+)
+def wake_comes_to_an_end(ctx: Context) -> None:
+    """Each step of it is done in time, again and again."""
+    ctx.set_autosuspend(50)
+    ctx.wait_suspended()
+    failed = ctx.phone.call("driver_counters")["wakes_failed"]
+    ctx.phone.call("load_start", name="e", host=far_ip(0), size=64, window=1, patience=1, stream=12)
+    began = time.monotonic()
+    ctx.modem.call("play_lines", sequence=drops())
+    ctx.wait_until(
+        lambda: ctx.phone.call("driver_counters")["wakes_failed"] > failed,
+        "an attempt to wake is given up",
+        WAKE_BOUND + 4,
+    )
+    ctx.note(f"GIVEN UP after {time.monotonic() - began:.1f} s")
+    stop(ctx)
+    ctx.note(f"played: {ctx.modem.call('lines_report')}")
+    ctx.phone.call("load_stop", name="e")
+    ctx.works()
+
+
+@scenario(
+    "a modem that died with frames in its hands does not keep the phone awake",
+    cost=60,
+    timeout=120,
+    mainline=False,
+)
+def sleep_dead_modem(ctx: Context) -> None:
+    """Each attempt is refused until it is clear; nobody tells of it, and the power line is high."""
+    sleep.prepare(ctx)
+    ctx.modem.call("hold_tx", on=True)
+    ctx.phone.call(
+        "udp_echo", 30, host=far_ip(0), count=20, size=500, window=20, patience=1, timeout=0.3
+    )
+    ctx.modem.call("crash")
+    began, attempts = time.monotonic(), 0
+    while (slept := sleep.sleep(ctx)).refused:
+        attempts += 1
+        seconds = time.monotonic() - began
+        check(seconds < SLEEP_BOUND * ctx.phone.slowness, f"awake after {seconds:.0f} s")
+    ctx.note(f"ASLEEP after {attempts} attempts, {time.monotonic() - began:.1f} s: {slept}")
+    counters = ctx.phone.call("driver_counters")
+    check_equal(counters["modem_losses"], 1, "losses of the modem")
+    ctx.modem.call("restart", delay_ms=100)
+    ctx.works()
+
+
+@scenario(
+    "firmware that fails to start, with its power up already: the BAM is left alone from then on",
+    cost=40,
+    timeout=120,
+    mainline=False,
+    # Frames that are sent before it is known.
+    allowed=("unpowered_access",),
+)
+def start_fails(ctx: Context) -> None:
+    """Remoteproc reports the end of such a start, and no stop before it."""
+    bring_up(ctx)
+    set_state(ctx, "stop")
+    ctx.phone.run(f"echo 1 >{NEVER_READY}")
+    starts = ctx.modem.call("events").get("mss-start", 0)
+    ctx.phone.run(f"(echo start >{STATE}) >/dev/null 2>&1 &")
+    ctx.wait_until(
+        lambda: ctx.modem.call("events").get("mss-start", 0) > starts, "the firmware is started"
+    )
+    boot(ctx)
+    load(ctx)
+    ctx.wait_until(
+        lambda: "lost=true" in ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state"),
+        "the driver hears that the start has failed",
+        30,
+    )
+    ctx.modem.call("reset_counters")
+    time.sleep(1)
+    for channel in CHANNELS:
+        state = ctx.phone.call("interface", name=ctx.name(channel))
+        check(state["carrier"] != "1", f"channel {channel} has a carrier")
+    check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM known to be dead")
+    ctx.phone.run(f"echo 0 >{NEVER_READY}")
+    set_state(ctx, "start")
+    since = boot(ctx)
+    recovered(ctx, "after a start that failed", since)
+    stop_load(ctx)
+    consistent(ctx)
