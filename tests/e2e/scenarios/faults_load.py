@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
+from harness import sleep
 from harness.background import background
 from harness.context import Context, far_ip
 from harness.errors import check, check_equal
@@ -70,16 +71,25 @@ def faults_rx(ctx: Context) -> None:
             with aimed(ctx, depth=OWN):
                 with load(ctx, 900):
                     chance(ctx, percent)
-                    # Also when not one frame can be sent that would be answered.
-                    ctx.modem.call("data", channel=0, hex=BODY, repeat=20)
                     time.sleep(SECONDS)
+                    ctx.wait_until(
+                        lambda before=before: more_fail(ctx, before),
+                        f"refills fail at {percent} %",
+                    )
                     chance(ctx, 0)
                 faults = injected(ctx)
             failed = counters(ctx)["rx_refill_failed"] - before
             ctx.progress(f"round {turn}, {percent} %: {faults} faults, {failed} refills failed")
-            check(failed > 0, f"no refill failed at {percent} %")
             whole(ctx)
         dry(ctx)
+
+
+def more_fail(ctx: Context, before: int) -> bool:
+    """Frames from the modem, also when not one can be sent that would be answered; whether there
+    were refills that failed."""
+    ctx.modem.call("data", channel=0, hex=BODY, repeat=20)
+    time.sleep(SECONDS / 10)
+    return counters(ctx)["rx_refill_failed"] > before
 
 
 def dry(ctx: Context) -> None:
@@ -117,13 +127,16 @@ def faults_tx(ctx: Context) -> None:
                     time.sleep(SECONDS)
                     ctx.phone.run(f"ip link set dev {name} down; ip link set dev {name} up")
                     time.sleep(SECONDS / 2)
+                    ctx.wait_until(
+                        lambda before=before: ctx.statistics()["tx_dropped"] > before[1],
+                        f"frames are dropped at {percent} %",
+                    )
                     chance(ctx, 0)
                 faults = ctx.phone.call("faults_injected")
             after = (counters(ctx)["tx_no_memory"], ctx.statistics()["tx_dropped"])
             ctx.progress(
                 f"round {turn}, {percent} %: {faults}, (no memory, dropped): {before} {after}"
             )
-            check(after[1] > before[1], f"no frame was dropped at {percent} %")
             ctx.up()
             ctx.wait_until(lambda: ctx.modem.status()["host_open"] == [0], "OPEN")
             whole(ctx)
@@ -157,6 +170,7 @@ def faults_power(ctx: Context) -> None:
     ctx.set_autosuspend(AUTOSUSPEND_MS)
     ctx.modem.call("idle", ms=IDLE_MS)
     ups = ctx.counter("power_ups")
+    total = dict.fromkeys((SLAB, PAGES), 0)
     for turn in range(10 * ctx.sizes.rounds):
         kind = (SLAB, PAGES)[turn % 2]
         with aimed(ctx):
@@ -165,12 +179,14 @@ def faults_power(ctx: Context) -> None:
                 time.sleep(SECONDS / 4)
             time.sleep(SECONDS / 4)
             faults = injected(ctx)
+        total[kind] += faults
         ctx.progress(
             f"round {turn}: {faults} of {kind}, power-ups {ctx.counter('power_ups') - ups}"
         )
         whole(ctx)
     ctx.wait_suspended()
     check(ctx.counter("power_ups") - ups > 5 * ctx.sizes.rounds, "the link hardly ever slept")
+    check(all(total.values()), f"faults of one kind only: {total}")
 
 
 @scenario(
@@ -184,7 +200,7 @@ def faults_power_up(ctx: Context) -> None:
     ctx.set_autosuspend(AUTOSUSPEND_MS)
     ctx.modem.call("idle", ms=IDLE_MS)
     ctx.wait_suspended()
-    start = ctx.phone.log_position()
+    start, began = ctx.phone.log_position(), time.monotonic()
     for kind in (PAGES, SLAB):
         acks = ctx.counter("acks_seen")
         with aimed(ctx):
@@ -192,16 +208,18 @@ def faults_power_up(ctx: Context) -> None:
             ctx.modem.call("idle", ms=None)
             ctx.modem.call("power", on=True)
             time.sleep(2)
+            ctx.wait_until(lambda: injected(ctx) > 1, "it is tried again")
             check_equal(ctx.phase(), "rising", "where the modem stands")
             check_equal(ctx.counter("acks_seen"), acks, "acks without DMA channels")
-            check(injected(ctx) > 1, "it was not tried again")
         ctx.wait_until(lambda: ctx.phase() == "on", "the power-up is acknowledged")
         whole(ctx)
         ctx.modem.call("idle", ms=IDLE_MS)
         ctx.wait_suspended()
     log = ctx.phone.log(start)
     said = log.count("can't set up the DMA pipes")
-    check(1 <= said <= 20, f"'can't set up the DMA pipes' was said {said} times")
+    # The driver's limit: ten messages in five seconds.
+    most = 10 * (2 + (time.monotonic() - began) / 5)
+    check(1 <= said <= most, f"'can't set up the DMA pipes' was said {said} times")
     check_equal(ctx.phone.call("driver_counters")["wakes_failed"], 0, "wake-ups that failed")
 
 
@@ -226,6 +244,29 @@ def faults_realloc(ctx: Context) -> None:
     ctx.note(f"{moved} packets moved")
     check(moved > 100, f"only {moved} packets moved")
     at_rest(ctx)
+
+
+@scenario(
+    "the phone sleeps, or is refused to, with memory short anywhere, and the link works afterwards",
+    cost=40,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=NEEDS,
+)
+def faults_sleep(ctx: Context) -> None:
+    """With traffic until the moment at which programs stop; the modem's power-up ends the sleep."""
+    sleep.prepare(ctx)
+    for turn in range(4 * ctx.sizes.rounds):
+        with aimed(ctx):
+            with load(ctx, 300):
+                chance(ctx, (5, 30)[turn % 2], (SLAB, PAGES)[turn // 2 % 2])
+                position = sleep.order(ctx, alarm=3)
+                slept = sleep.wait_awake(ctx, position)
+                chance(ctx, 0)
+            faults = injected(ctx)
+        ctx.progress(f"round {turn}: {faults} faults, {slept}")
+        whole(ctx)
 
 
 # Functions of the driver, the value that says that they failed, and what they do.
@@ -259,13 +300,19 @@ def faults_dma(ctx: Context) -> None:
                     ctx.phone.call("faults_function", **arguments, percent=percent)
                     # With pauses, in which the link goes to sleep.
                     time.sleep(SECONDS)
+                    # A link that stays awake asks for no channel.
+                    if "channel" not in what:
+                        ctx.wait_until(lambda: function_faults(ctx) > 0, f"{what} fails")
                     faults = ctx.phone.call("faults_function", **arguments, percent=0)
                 ctx.progress(f"round {turn}: {what}, {percent} %: {faults} faults")
-                # A link that stays awake asks for no channel.
-                check(faults > 0 or "channel" in what, f"{what}: no fault")
                 whole(ctx)
                 if "channel" in what:
                     at_power_up(ctx, arguments, what)
+
+
+def function_faults(ctx: Context) -> int:
+    """How often the function of the driver has failed so far."""
+    return ctx.phone.call("faults_function_count")
 
 
 def at_power_up(ctx: Context, arguments: dict[str, Any], what: str) -> None:
@@ -274,10 +321,9 @@ def at_power_up(ctx: Context, arguments: dict[str, Any], what: str) -> None:
     ctx.phone.call("faults_function", **arguments, percent=100)
     ctx.modem.call("idle", ms=None)
     ctx.modem.call("power", on=True)
-    time.sleep(SECONDS / 2)
+    ctx.wait_until(lambda: function_faults(ctx) > 1, f"{what} fails at power-up, again and again")
     check_equal(ctx.phase(), "rising", "where the modem stands")
-    faults = ctx.phone.call("faults_function", **arguments, percent=0)
-    check(faults > 1, f"{what} at power-up: {faults} faults")
+    ctx.phone.call("faults_function", **arguments, percent=0)
     ctx.wait_until(lambda: ctx.phase() == "on", "the power-up is acknowledged")
     whole(ctx)
     ctx.modem.call("idle", ms=IDLE_MS)

@@ -10,7 +10,17 @@ from typing import Any
 
 from harness.context import ALL_CHANNELS, Context
 from harness.errors import check, check_equal
-from harness.faults import NEEDS, SLAB, aimed, at_rest, injected, nothing_left, walk, whole
+from harness.faults import (
+    MISSES_OF_THREADS,
+    NEEDS,
+    SLAB,
+    aimed,
+    at_rest,
+    injected,
+    nothing_left,
+    walk,
+    whole,
+)
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
@@ -58,10 +68,38 @@ def fail_nth_bind(ctx: Context) -> None:
             "bind",
             lambda n: ctx.phone.call("nth_write", number=n, path=f"{BIND}/bind", text=name),
             judge,
+            least=10,
         )
     check(ctx.bound(), "the driver is bound in the end")
     ctx.open_modem()
     ctx.up()
+    whole(ctx)
+
+
+@scenario(
+    "unbinding needs no memory that it could not do without: nothing is left wherever it is short",
+    cost=30,
+    timeout=300,
+    mainline=False,
+    campaign=True,
+    needs=NEEDS,
+)
+def fail_nth_unbind(ctx: Context) -> None:
+    """With the link up. What fails is CLOSE, and what the kernel tells user space."""
+    name = ctx.device()["name"]
+
+    def attempt(number: int) -> dict[str, Any]:
+        ctx.set_autosuspend(60_000)
+        ctx.works()
+        outcome = ctx.phone.call("nth_write", number=number, path=f"{BIND}/unbind", text=name)
+        check_equal(outcome["errno"], 0, "unbinding")
+        nothing_left(ctx)
+        ctx.phone.run(f"echo {name} >{BIND}/bind")
+        reopen(ctx)
+        return outcome
+
+    with aimed(ctx):
+        walk(ctx, "unbind", attempt, lambda _: whole(ctx), 4)
     whole(ctx)
 
 
@@ -89,7 +127,12 @@ def fail_nth_load(ctx: Context) -> None:
 
     with aimed(ctx, module=None):
         walk(
-            ctx, "insmod", lambda n: ctx.phone.call("nth_command", number=n, argv=insmod), judge, 8
+            ctx,
+            "insmod",
+            lambda n: ctx.phone.call("nth_command", number=n, argv=insmod),
+            judge,
+            8,
+            least=8,
         )
     check(ctx.bound(), "the driver is bound in the end")
     ctx.open_modem()
@@ -126,7 +169,7 @@ def fail_nth_power_up(ctx: Context) -> None:
         ctx.echo(count=2)
 
     with aimed(ctx):
-        walk(ctx, "power-up", attempt, judge, 8)
+        walk(ctx, "power-up", attempt, judge, 8, MISSES_OF_THREADS, least=8)
     whole(ctx)
 
 
@@ -173,13 +216,16 @@ def fail_nth_ifup(ctx: Context) -> None:
         ctx.phone.call("nth_threads", number=0, prefix=WORKS)
         return {"hit": injected(ctx) > before, "errno": 0}
 
+    # Awake, so that whoever asks for it sends the command.
+    ctx.set_autosuspend(60_000)
+    ctx.works()
     with aimed(ctx):
         walk(ctx, "ifup", attempt_up, up_again)
         walk(ctx, "ifdown", attempt_down, up_again)
         ctx.set_autosuspend(AUTOSUSPEND_MS)
         ctx.modem.call("idle", ms=IDLE_MS)
         ctx.up()
-        walk(ctx, "ifup asleep", attempt_asleep, up_again, 4)
+        walk(ctx, "ifup asleep", attempt_asleep, up_again, 4, MISSES_OF_THREADS)
     ctx.up()
     whole(ctx)
 
@@ -217,7 +263,7 @@ def fail_nth_open(ctx: Context) -> None:
         ctx.echo(outcome["channel"], count=2)
 
     with aimed(ctx):
-        walk(ctx, "interface", attempt, judge, 5)
+        walk(ctx, "interface", attempt, judge, 5, MISSES_OF_THREADS, least=5)
     whole(ctx)
 
 
@@ -249,6 +295,10 @@ def fail_nth_reports(ctx: Context) -> None:
             )
         outcome = ctx.phone.call("nth_read", number=1, path=state)
         ctx.note(f"state: {outcome}")
+        check(not outcome["hit"] or outcome["errno"] == ENOMEM, f"the state file: {outcome}")
+    for what in ("diagnose", "dump show"):
+        report = ctx.phone.run(f"devlink -j health {what} {' '.join(which)}")
+        check('"link"' in report and '"rx"' in report, f"{what} afterwards: {report}")
     whole(ctx)
 
 
@@ -279,6 +329,6 @@ def fail_nth_restart(ctx: Context) -> None:
         return {"hit": injected(ctx) > before}
 
     with aimed(ctx):
-        walk(ctx, "restart", attempt, lambda _: at_rest(ctx), 4)
+        walk(ctx, "restart", attempt, lambda _: at_rest(ctx), 4, MISSES_OF_THREADS)
     time.sleep(0.2)
     whole(ctx)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from harness.background import background
-from harness.context import Context, far_ip
+from harness.context import IDLE_MS, Context, far_ip
 from harness.errors import check, check_equal
 from harness.faults import nothing_left, whole
 from harness.scenario import scenario
@@ -17,6 +17,7 @@ STATE = "/sys/class/remoteproc/remoteproc0/state"
 BOUND = 8.0
 # What unbinding has to keep: the modem takes its power away without an ack, and gives it no more.
 KEEPS = {"vote unanswered, power": "DMA channel"}
+ENODEV = 19
 OPEN, CLOSE = "fc33 00 01 00 00 0000", "fc33 00 02 00 00 0000"
 
 
@@ -91,7 +92,9 @@ def falling(ctx: Context) -> None:
     ctx.set_autosuspend(30)
     ctx.modem.call("acks", mode="delay", ms=600)
     ctx.echo(count=1)
+    acks = ctx.counter("acks_sent")
     ctx.wait_until(lambda: not ctx.modem.status()["vote"], "Linux lets go", every=0.005)
+    check_equal(ctx.counter("acks_sent"), acks, "acks of the modem since it was let go")
 
 
 def full(ctx: Context) -> None:
@@ -110,6 +113,20 @@ def flood(ctx: Context) -> None:
     for _ in range(100):
         ctx.modem.call("inject", hex=CLOSE)
         ctx.modem.call("inject", hex=OPEN, repeat=2)
+
+
+def senseless(ctx: Context) -> None:
+    """Frames with everything wrong, and headers that are not all there, right now."""
+    for frame in ("ff" * 8, "fc330009", "fc33000000090000", "fc330000000000ff" + "45" * 64, "00"):
+        ctx.modem.call("inject", hex=frame, repeat=200)
+
+
+def closed(ctx: Context) -> None:
+    """The modem has closed the channel, and the interface is detached."""
+    ctx.modem.call("close", channels=[0])
+    ctx.wait_until(
+        lambda: ctx.phone.call("interface", name=ctx.name(0))["carrier"] != "1", "CLOSE arrives"
+    )
 
 
 def dead_high(ctx: Context) -> None:
@@ -141,6 +158,8 @@ STATES: dict[str, tuple[Callable[[Context], object], Callable[[Context], None]]]
     "full ring": (full, back),
     "burst of frames from the modem": (burst, back),
     "flood of OPEN and CLOSE": (flood, back),
+    "frames without sense from the modem": (senseless, back),
+    "channel closed by the modem": (closed, back),
     "crashed, power line high": (dead_high, restarted),
     "crashed, power line low": (dead_low, restarted),
     "being restarted": (recovering, restarted),
@@ -210,6 +229,28 @@ def unbind_used(ctx: Context) -> None:
             time.sleep(0.3)
             unbind(ctx, "state file read all the time")
         back(ctx)
+
+
+@scenario(
+    "unbinding while pipes can't be connected, again and again, is bounded and leaves nothing",
+    cost=20,
+    mainline=False,
+    needs="/sys/kernel/debug/fail_function",
+    # The modem waits for the ack of a power-up that nobody can follow.
+    allowed=("ap_ack_timeout",),
+)
+def unbind_unconnected(ctx: Context) -> None:
+    """The modem has power, and there is no DMA channel to be had."""
+    function = {"name": "bam_dmux_helper_dma_request_chan", "retval": -ENODEV}
+    asleep(ctx)
+    ctx.phone.call("faults_function", **function, percent=100)
+    ctx.modem.call("idle", ms=None)
+    ctx.modem.call("power", on=True)
+    ctx.wait_until(lambda: ctx.phone.call("faults_function_count") > 1, "it is tried again")
+    unbind(ctx, "no DMA channel")
+    ctx.phone.call("faults_function", **function, percent=0)
+    ctx.modem.call("idle", ms=IDLE_MS)
+    restarted(ctx)
 
 
 def left_behind(ctx: Context) -> None:

@@ -141,6 +141,11 @@ def realloc(name, percent):
     _knobs(kind, require_end=hex((1 << 64) - 1), probability=percent)
 
 
+def function_faults():
+    """How often the function of function() has failed so far."""
+    return TIMES - _times("fail_function")
+
+
 def _times(kind):
     with open(f"{DEBUGFS}/{kind}/times", encoding="ascii") as file:
         return int(file.read())
@@ -234,6 +239,7 @@ FUNCTIONS = {
     "faults_chance": chance,
     "faults_injected": injected,
     "faults_function": function,
+    "faults_function_count": function_faults,
     "faults_realloc": realloc,
     "nth_write": nth_write,
     "nth_read": nth_read,
