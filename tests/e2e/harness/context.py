@@ -209,6 +209,10 @@ class Context:
         )
         self.check_echo(result, count, f"echo on channel {channel} ({host})")
 
+    def load_stop_lossless(self, name: str) -> dict[str, Any]:
+        """End a load of which nothing may be lost: what is under way has time to come back."""
+        return self.phone.call("load_stop", name=name, drain=5 * self.phone.slowness)
+
     def check_echo(self, result: dict[str, Any], count: int, what: str) -> None:
         """Judge the counters of an exchange without loss."""
         self.note(f"{what}: {result}")

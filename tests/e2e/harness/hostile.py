@@ -154,7 +154,7 @@ def _wait_done(ctx: Context, count: int) -> None:
             report = ctx.modem.call("lines_report")
         if report["number"] != number:
             number, since = report["number"], time.monotonic()
-        limit = RECOVERY_BOUND + 10
+        limit = RECOVERY_BOUND + 10 * ctx.phone.slowness
         if time.monotonic() - since > limit:
             raise FailedError(f"no traffic within {limit:g} s of sequence {number}: {report}")
 

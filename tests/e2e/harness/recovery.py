@@ -37,8 +37,16 @@ def restart(ctx: Context, smsm: str) -> float:
 
 def once(ctx: Context, channel: int) -> bool:
     """Whether one datagram comes back within a fraction of a second."""
+    patience = 0.1 * ctx.phone.slowness
     result = ctx.phone.call(
-        "udp_echo", 30, host=far_ip(channel), count=1, size=64, patience=0.1, timeout=0.3, stream=9
+        "udp_echo",
+        30,
+        host=far_ip(channel),
+        count=1,
+        size=64,
+        patience=patience,
+        timeout=3 * patience,
+        stream=9,
     )
     check_equal(result["bad"], 0, "datagrams with wrong content")
     return result["received"] == 1
@@ -55,7 +63,7 @@ def recovered(ctx: Context, what: str, since: float, bound: float = RECOVERY_BOU
     shown = ", ".join(f"{seconds:.2f}" for seconds in times)
     ctx.note(f"RECOVERY {what}: {shown} s (channels {CHANNELS})")
     limit = bound * ctx.phone.slowness
-    check(times[0] < limit, f"{what}: {times[0]:.1f} s until traffic flows again")
+    check(max(times) < limit, f"{what}: {max(times):.1f} s until traffic flows again")
     for channel in CHANNELS:
         ctx.echo(channel, count=5)
         state = ctx.phone.call("interface", name=ctx.name(channel))

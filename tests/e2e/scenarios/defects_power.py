@@ -44,6 +44,7 @@ def vote_after_timeout(ctx: Context) -> None:
     was, and has nothing to acknowledge."""
     name = ctx.name(0)
     ctx.phone.run(f"ip link set dev {name} down")
+    ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
     ctx.set_autosuspend(50)
     ctx.wait_suspended()
     ctx.modem.call("acks", mode="withhold")
@@ -125,6 +126,7 @@ def power_falls_sending(ctx: Context) -> None:
         ctx.modem.call("power", on=True)
         ctx.wait_until(lambda: ctx.phase() == "on", "the modem powers up")
         sent = ctx.phone.call("flood_stop")
+        check(sent > 0, f"round {number}: nothing was sent while the power fell")
         faults = ctx.modem.faults()
         check(not faults, f"round {number}: the modem saw {faults}")
         ctx.progress(f"round {number + 1} of {ROUNDS}: {sent} frames sent")

@@ -30,7 +30,7 @@ def link_layer_filter(ctx: Context) -> None:
     name = ctx.name(0)
     ctx.phone.call("link_layer_start", interface=name)
     ctx.modem.call("data", channel=0, hex=SMALL.hex(), repeat=10)
-    passed = ctx.phone.call("link_layer_count", interface=name)
+    passed = ctx.phone.call("link_layer_count", interface=name, idle=ctx.phone.slowness)
     check_equal(passed, 10, "packets that passed a filter that accepts all")
 
 
@@ -42,8 +42,9 @@ def link_layer_filter(ctx: Context) -> None:
 )
 def early_ifup(ctx: Context) -> None:
     """By a task that has precedence over the one that creates the interface, on its processor."""
+    # The link has to stay awake: a wake-up sleeps, and lets the other task go on.
+    ctx.set_autosuspend(60_000)
     for channel in range(1, 8):
-        # The link has to be awake: a wake-up sleeps, and lets the other task go on.
         ctx.echo(count=2)
         ctx.modem.call("echo", on=True)
         ctx.phone.call("early_bird_start", cpu=INTERRUPTS, frames=EARLY_FRAMES, timeout=20)
@@ -89,16 +90,16 @@ def log_storm(ctx: Context) -> None:
     symptom="segments arrived as",
 )
 def merged_segments(ctx: Context) -> None:
-    """They wait for the modem's power, so that all are there when the driver looks."""
+    """They wait in the modem, so that all are there when the driver looks."""
     name = ctx.name(0)
-    ctx.set_autosuspend(50)
-    ctx.wait_suspended()
+    ctx.modem.call("hold_rx", on=True)
     ctx.phone.call("capture_start", interface=name)
     for number in range(SEGMENTS):
         packet = packets.tcp(
             far_ip(0), guest_ip(0), 9, 1 + number * SEGMENT_SIZE, bytes(SEGMENT_SIZE)
         )
         ctx.modem.call("data", channel=0, hex=packet.hex())
+    ctx.modem.call("hold_rx", on=False)
     seen = ctx.phone.call("capture_read", interface=name, count=SEGMENTS, timeout=9, idle=2)
     lengths = seen["lengths"]
     ctx.note(f"lengths of the packets: {lengths}")

@@ -169,8 +169,9 @@ def tx_timestamps(ctx: Context) -> None:
 def early_full_ring(ctx: Context) -> None:
     """With a ring that gets full, by a task that has precedence over the one that creates the
     interface, on its processor."""
+    # The link has to stay awake: a wake-up sleeps, and lets the other task go on.
+    ctx.set_autosuspend(60_000)
     for channel in range(1, 6):
-        # The link has to be awake: a wake-up sleeps, and lets the other task go on.
         ctx.echo(count=2)
         ctx.modem.call("hold_tx", on=True)
         ctx.phone.call("early_bird_start", cpu=INTERRUPTS, frames=EARLY_FRAMES, timeout=20)

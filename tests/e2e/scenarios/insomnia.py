@@ -5,14 +5,17 @@ import subprocess
 import time
 
 from harness import sleep
+from harness.background import background
 from harness.context import IDLE_MS, Context, far_ip, guest_ip
 from harness.errors import check, check_equal
 from harness.scenario import scenario
 
 # CLOCK_BOOTTIME_ALARM of the kernel's interface: a timer that is to wake the system.
 ALARM_CLOCK = 9
-# Soon enough for the kernel to refuse a sleep.
+# So soon that the kernel refuses to sleep, if a timer expires within this time; it expires again
+# and again.
 SOON_S = 1.5
+ARMED = "/tmp/timer-armed"
 # For how long devices sleep in the kernel's test if nothing happens, in seconds.
 TEST_S = 24
 # Longest time until a phone sleeps whose modem does not answer, in seconds.
@@ -29,12 +32,14 @@ def votes_down(ctx: Context) -> int:
 def refused_by_timer(ctx: Context) -> None:
     """Another device, asked after ours, refuses: a timer is about to expire."""
     script = (
-        f"import os,time;t=os.timerfd_create({ALARM_CLOCK});"
-        f"os.timerfd_settime(t,initial={SOON_S});time.sleep({SOON_S + 1})"
+        f"import os,sys,time;t=os.timerfd_create({ALARM_CLOCK});"
+        f"os.timerfd_settime(t,initial={SOON_S},interval={SOON_S});"
+        f"open(sys.argv[1],sys.argv[2]);time.sleep(600)"
     )
-    ctx.phone.run(f"python3 -S -c '{script}' >/dev/null 2>&1 & sleep 0.3")
-    before = votes_down(ctx)
-    slept = sleep.wait_awake(ctx, sleep.order(ctx))
+    with background(ctx, f'rm -f {ARMED}; exec python3 -S -c "{script}" {ARMED} w'):
+        ctx.wait_until(lambda: ctx.phone.sh(f"test -e {ARMED}")[0] == 0, "the timer is set")
+        before = votes_down(ctx)
+        slept = sleep.wait_awake(ctx, sleep.order(ctx))
     check(slept.refused, "the phone slept though a timer was about to expire")
     if ctx.ours:
         check(votes_down(ctx) > before, "the driver was not asked before the device that refuses")
@@ -100,8 +105,7 @@ def sleep_stuck_frames(ctx: Context) -> None:
     time.sleep(0.3)
     slept = sleep.wait_awake(ctx, sleep.order(ctx))
     ctx.modem.call("hold_tx", on=False)
-    time.sleep(1)
-    result = ctx.phone.call("load_stop", name="h")
+    result = ctx.load_stop_lossless("h")
     ctx.note(f"held frames: {result}")
     check(slept.refused, "the phone slept with frames in the modem's hands")
     check_equal(result["received"], result["sent"], "datagrams that came back")

@@ -100,7 +100,9 @@ def crash_during_ack(ctx: Context) -> None:
         ctx.set_autosuspend(50)
         ctx.modem.call("acks", mode="delay", ms=400)
         ctx.echo(count=1)
+        acks = ctx.counter("acks_sent")
         ctx.wait_until(lambda: not ctx.modem.status()["vote"], "Linux lets go", every=0.005)
+        check_equal(ctx.counter("acks_sent"), acks, "acks of the modem since it was let go")
 
     crashes(ctx, "during an ack", letting_go)
 
@@ -168,6 +170,8 @@ def crash_ifup(ctx: Context) -> None:
     name = ctx.name(0)
     for _ in range(5):
         ctx.phone.run(f"ip link set dev {name} down")
+        # Which wakes the modem once more, if it was asleep.
+        ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
         ctx.wait_suspended()
         ctx.modem.call("crash")
         opened = ctx.counter("uplink_opens")

@@ -46,7 +46,7 @@ def through_sleep(ctx: Context, window: int) -> None:
     time.sleep(0.3)
     slept = sleep.wait_awake(ctx, sleep.order(ctx, alarm=4))
     time.sleep(0.3)
-    result = ctx.phone.call("load_stop", name="s")
+    result = ctx.load_stop_lossless("s")
     ctx.note(f"load through a sleep: {result}")
     check(not slept.refused, "the phone did not sleep")
     check_equal(result["bad"] + result["doubled"], 0, "datagrams that are wrong or came twice")

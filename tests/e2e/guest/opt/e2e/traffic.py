@@ -169,13 +169,15 @@ class Load(threading.Thread):
         self.echo = echo
         self.pause = pause
         self.running = True
+        # How long to wait in the end for what is under way still, in seconds.
+        self.drain = 1.0
 
     def run(self):
         """Until stop."""
         while self.running:
             self.echo.step(math.inf)
             time.sleep(self.pause)
-        end = time.monotonic() + 1
+        end = time.monotonic() + self.drain
         while self.echo.under_way and time.monotonic() < end:
             self.echo.step(0)
         self.echo.socket.close()
@@ -195,11 +197,12 @@ def load_status(name):
     return loads[name].echo.result()
 
 
-def load_stop(name):
-    """Stop a load and return its counters."""
+def load_stop(name, drain=1.0):
+    """Stop a load, wait `drain` seconds at most for what is under way, and return its counters."""
     load = loads.pop(name)
+    load.drain = drain
     load.running = False
-    load.join(20)
+    load.join(drain + 20)
     return load.echo.result()
 
 
