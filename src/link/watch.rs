@@ -137,7 +137,11 @@ impl Link {
             self.begin_anew(dmux);
         }
         let mute = self.is_mute(dmux);
-        if self.silence.lock().look(self.now(), mute, dmux.rx.received()) {
+        if self
+            .silence
+            .lock()
+            .look(self.now(), mute, dmux.rx.received())
+        {
             self.silent(dmux);
         }
         (busy || mute || self.state.lock().awaits_ack()).then_some(stall::LOOK_MS)
