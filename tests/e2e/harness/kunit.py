@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from harness import paths, splat
+from harness.errors import FailedError
+from harness.judge import forget_leaks, kmemleak
 from harness.phone import Phone
 
 PREFIX = re.compile(r"^(\[\s*\d+\.\d+\](\[[^\]]*\])? ?)?", re.MULTILINE)
@@ -21,22 +23,38 @@ def cut(log: str) -> str:
 
 
 def run(kernel: str, results: Path, initrd: Path) -> bool:
-    """Boot, insert the module, judge. True if all suites passed and there was one."""
+    """Boot, insert the module, judge. True if suites ran, all passed, and did no harm."""
     began = time.monotonic()
     phone = Phone(
         results / "phone-kunit", initrd, kernel, modem_arguments=None, append="kunit.enable=1"
     )
     try:
         phone.wait_ready()
-        start = phone.log_position()
+        forget_leaks(phone)
+        start = phone.mark_log()
         phone.run(f"insmod /modules/{paths.DRIVERS['ours']}.ko", 60)
         phone.run(f"rmmod {paths.DRIVERS['ours']}", 30)
-        phone.run("echo bam-dmux: end of KUnit >/dev/kmsg; sleep 0.5")
-        log = phone.log(start)
+        end = phone.mark_log()
+        leaks = look_for_leaks(phone) if kernel == "debug" else []
+        whole = phone.log(0, phone.mark_log())
     finally:
         phone.close()
     print(f"# booted and ran in {time.monotonic() - began:.1f} s on the {kernel} kernel")
-    return judge(log, results / "kunit.ktap")
+    good = judge(phone.log(start, end), results / "kunit.ktap")
+    # Of the boot as well, and of what was freed when the suites had ended.
+    faults = [f"fault report in the kernel's log: {line}" for line in splat.find(whole)]
+    for fault in faults + leaks:
+        print(f"not ok: {fault}")
+    return good and not faults + leaks
+
+
+def look_for_leaks(phone: Phone) -> list[str]:
+    """What kmemleak has to say of the suites, if anything."""
+    try:
+        kmemleak(phone)
+    except FailedError as error:
+        return [f"kmemleak: {error}"]
+    return []
 
 
 def judge(log: str, file: Path) -> bool:
@@ -50,11 +68,8 @@ def judge(log: str, file: Path) -> bool:
     done = subprocess.run(parser, check=False, capture_output=True, text=True, timeout=60)
     print(done.stdout.strip())
     passed = re.search(r"Ran (\d+) tests: passed: (\d+)", done.stdout)
-    faults = splat.find(log)
-    for line in faults:
-        print(f"not ok: fault report in the kernel's log: {line}")
     if done.returncode != 0 or not passed or int(passed[2]) == 0:
         print(done.stderr.strip())
         print(f"not ok: KUnit (log: {paths.shown(file)})")
         return False
-    return not faults
+    return True

@@ -48,6 +48,7 @@ FAULTS = """\
 [   12.345678] genirq: Flags mismatch irq 23. 00002001 (bam-dmux-pc) vs. 00000001 (other)
 [   12.345678] bam-dmux 10200000.bam-dmux: Resources present before probing
 [   12.345678] debugfs: 'state' already exists in 'bam-dmux'
+[   12.345678] WARNING: fs/kernfs/dir.c:1 at kernfs_remove+0x1/0x2, CPU#0: kunit_try_catch/1
 ** 12 printk messages dropped **
 """
 KNOWN = """\

@@ -58,7 +58,7 @@ SPLAT = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
 # which the guest has no driver; the kernel complains of it in some of its sleeps. The tracker of
 # references counts those it has no memory for, so it still finds one that is not given back.
 HARMLESS = re.compile(
-    r"WARNING: .*unsupported device|kunit|RCU Tasks|debug_ref_tracker"
+    r"WARNING: .*unsupported device|RCU Tasks|debug_ref_tracker"
     r"|amba \S+: Unbalanced pm_runtime_enable"
     r"|ref_tracker: memory allocation failure, unreliable refcount tracker"
 )
