@@ -73,16 +73,16 @@ pub(super) fn item(kind: Kind, numbers: &mut Random) -> Item {
 /// What happens after an item: mostly nothing.
 pub(super) fn after(numbers: &mut Random) -> After {
     match numbers.below(20_000) {
-        0 => After::Stall {
+        0..8 => After::Stall {
             ms: numbers.between(100, 300),
         },
-        1..20 => After::Hold {
+        8..28 => After::Hold {
             us: numbers.between(100, 10_000),
         },
-        20..40 => After::Storm {
+        28..48 => After::Storm {
             count: numbers.between(5, 50),
         },
-        40..3000 => After::Interrupt,
+        48..3000 => After::Interrupt,
         _ => After::Next,
     }
 }

@@ -111,6 +111,20 @@ fn kinds() {
     assert!((0..2_000).all(|serial| only.item(serial).kind == Kind::Tiny));
 }
 
+/// A run of the length that tests have does everything else too, whatever its
+/// seed: the harness asks for that.
+#[test]
+fn deeds() {
+    for plan in (1..8).map(plan) {
+        let after: Vec<_> = (0..20_000).map(|serial| plan.item(serial).after).collect();
+        let any = |wanted: fn(&After) -> bool| after.iter().any(wanted);
+        assert!(any(|after| matches!(after, After::Interrupt)));
+        assert!(any(|after| matches!(after, After::Hold { .. })));
+        assert!(any(|after| matches!(after, After::Storm { .. })));
+        assert!(any(|after| matches!(after, After::Stall { .. })));
+    }
+}
+
 /// Frames are wrong in what their kind says.
 #[test]
 fn kinds_are_what_they_say() {
