@@ -135,7 +135,7 @@ pub(crate) struct Link {
     ask_again: Atomic<bool>,
     /// How long until the modem is asked again whether it is there, in milliseconds.
     probe_ms: Atomic<u32>,
-    /// Where the clock for [`Stall`] starts.
+    /// Where the clock of [`Link::now`] starts.
     epoch: Instant<Monotonic>,
     /// Between [`Link::start`] and [`Link::shutdown`]. Otherwise nothing connects, and no wait goes on.
     live: Atomic<bool>,

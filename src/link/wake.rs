@@ -8,10 +8,7 @@ use kernel::{
         atomic::Relaxed,
         Arc, //
     },
-    time::{
-        Instant,
-        Monotonic, //
-    }, //
+    time::Instant, //
 };
 
 use super::{
@@ -19,9 +16,9 @@ use super::{
         dmux::Dmux,
         health::Fault,
         protocol::handshake::{
-            WakeStep,
-            ACK_TIMEOUT_MS,
-            POWER_TIMEOUT_MS, //
+            Attempt,
+            Patience,
+            WakeStep, //
         }, //
     },
     report,
@@ -36,20 +33,16 @@ const LEAVE_ALONE_MS: i64 = 1000;
 
 /// How long a vote may go without an ack until it is suspected that nobody is there, in milliseconds.
 /// Healthy modems take a few.
-const SLOW_MS: i64 = 250;
+const SLOW_MS: u64 = 250;
 
 /// For how long a modem that did not answer counts as silent, in milliseconds. It is not asked again
 /// without a reason, and may be well by then.
 const SILENT_MS: i64 = 10_000;
 
-/// How long an attempt to wake the modem may take as a whole, in milliseconds: each step its time. A
-/// modem that always does the next one, and undoes it, has to come to an end as well.
-const WAKE_MS: i64 = 2 * ACK_TIMEOUT_MS as i64 + POWER_TIMEOUT_MS as i64;
-
 impl Link {
     /// Wakes the modem: votes and waits until frames may be sent, then opens the transmit ring.
     ///
-    /// Sleeps, at most [`ACK_TIMEOUT_MS`] twice and [`POWER_TIMEOUT_MS`] once. Never called with
+    /// Sleeps, at most [`Attempt::MAX_MS`]. Never called with
     /// RTNL held.
     ///
     /// # Errors
@@ -113,59 +106,33 @@ impl Link {
     }
 
     fn wait_until_up(&self, dmux: &Arc<Dmux>) -> Result {
-        let began = Instant::<Monotonic>::now();
-        let (mut step, mut since) = (WakeStep::Vote, began);
+        let mut attempt = Attempt::new(self.now());
 
         while self.goes_on() {
             // Re-armed before the look: a change after the look completes it.
             self.progress.reinit();
             self.follow_power(dmux);
 
-            let now = self.state.lock().wake_step();
-            match now {
+            let step = self.state.lock().wake_step();
+            match step {
                 WakeStep::Up if self.open_if_up(dmux) => return Ok(()),
-                WakeStep::Vote => {
-                    self.vote(dmux, true);
-                    // The modem's time begins now, however long it took to get here.
-                    since = Instant::now();
-                }
+                WakeStep::Vote => self.vote(dmux, true),
                 WakeStep::Gone => return Err(ENODEV),
                 _ => (),
             }
-            if now != step {
-                step = now;
-                since = Instant::now();
+            let now = self.now();
+            match attempt.look(now, step) {
+                Patience::Wait(ms) => {
+                    if step == WakeStep::AwaitAck && attempt.waited_ms(now) > SLOW_MS {
+                        self.suspicious.store(true, Relaxed);
+                    }
+                    self.progress.wait_timeout(POLL_MS.min(ms));
+                }
+                Patience::AckLost => self.state.lock().ack_lost(),
+                Patience::Over => return Err(no_answer(dmux, step)),
             }
-
-            if began.elapsed().as_millis() >= WAKE_MS {
-                return Err(no_answer(dmux, now));
-            }
-            let waited = since.elapsed().as_millis();
-            if step == WakeStep::AwaitAck && waited > SLOW_MS {
-                self.suspicious.store(true, Relaxed);
-            }
-            let Some(left) = i64::from(step_timeout(step))
-                .checked_sub(waited)
-                .filter(|l| *l > 0)
-            else {
-                self.give_up(dmux, step)?;
-                continue;
-            };
-            // CAST: `left` is at most the time-out of a step.
-            self.progress.wait_timeout(POLL_MS.min(left as u32));
         }
         Err(ENODEV)
-    }
-
-    /// Decides what a step that took too long means.
-    ///
-    /// An ack of an un-vote that is lost costs its time-out once.
-    fn give_up(&self, dmux: &Arc<Dmux>, step: WakeStep) -> Result {
-        if step == WakeStep::AwaitPreviousAck {
-            self.state.lock().ack_lost();
-            return Ok(());
-        }
-        Err(no_answer(dmux, step))
     }
 }
 
@@ -178,12 +145,4 @@ fn no_answer(dmux: &Dmux, step: WakeStep) -> Error {
         );
     }
     ETIMEDOUT
-}
-
-/// How long the modem may take for a step, in milliseconds.
-fn step_timeout(step: WakeStep) -> u32 {
-    match step {
-        WakeStep::AwaitPower => POWER_TIMEOUT_MS,
-        _ => ACK_TIMEOUT_MS,
-    }
 }

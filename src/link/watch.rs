@@ -147,8 +147,8 @@ impl Link {
         (busy || mute || self.state.lock().awaits_ack()).then_some(stall::LOOK_MS)
     }
 
-    /// Milliseconds of the clock for [`Stall`](super::super::protocol::stall::Stall).
-    fn now(&self) -> u64 {
+    /// Milliseconds of a clock that does not go back.
+    pub(super) fn now(&self) -> u64 {
         // CAST: The clock does not go back.
         self.epoch.elapsed().as_millis() as u64
     }

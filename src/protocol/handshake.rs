@@ -69,6 +69,8 @@
 //! - A power line that falls after [`Handshake::new`] and before the pipes were first connected is
 //!   not acknowledged, although a driver that was here before may have acknowledged its rise.
 
+#[path = "handshake/attempt.rs"]
+mod attempt;
 #[path = "handshake/power.rs"]
 mod power;
 #[path = "handshake/terms.rs"]
@@ -76,6 +78,10 @@ mod terms;
 #[path = "handshake/votes.rs"]
 mod votes;
 
+pub use attempt::{
+    Attempt,
+    Patience, //
+};
 pub use terms::{
     AckSeen,
     Counters,

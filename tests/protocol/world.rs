@@ -7,15 +7,18 @@
 
 use bam_dmux_protocol::handshake::{
     AckSeen,
+    Attempt,
     Handshake,
     Lines,
     OwnBits,
+    Patience,
     Transition,
     WakeStep, //
 };
 
-/// Ticks that a step of a wake-up may take. A healthy modem needs at most [`SLOWEST`] for each.
-pub(crate) const PATIENCE: u32 = 20;
+/// How long a tick is, in milliseconds. A healthy modem needs at most [`SLOWEST`] for each step of a
+/// wake-up.
+const TICK_MS: u32 = 100;
 
 /// Most ticks between two steps of a healthy modem.
 pub(crate) const SLOWEST: u32 = 5;
@@ -230,35 +233,30 @@ impl World {
 
     /// One attempt to wake the modem, which takes a step every `pace` ticks.
     pub(crate) fn wake(&mut self, pace: u32) -> bool {
-        let mut step = None;
-        let mut left = PATIENCE;
-        for tick in 1..100 * PATIENCE {
+        let mut attempt = Attempt::new(0);
+        for tick in 1..=Attempt::MAX_MS / TICK_MS + 1 {
             self.look_at_ack();
             self.follow_power();
-            let now = self.link.wake_step();
-            match now {
+            let step = self.link.wake_step();
+            match step {
                 WakeStep::Up => return true,
                 WakeStep::Gone => return false,
                 WakeStep::Vote => self.vote(true),
                 _ => (),
             }
-            if step.replace(now) != Some(now) {
-                left = PATIENCE;
-            }
-            if left == 0 {
-                if now != WakeStep::AwaitPreviousAck {
-                    break;
+            match attempt.look(u64::from((tick - 1) * TICK_MS), step) {
+                Patience::Wait(_) => (),
+                Patience::AckLost => self.link.ack_lost(),
+                Patience::Over => {
+                    self.vote(false);
+                    return false;
                 }
-                self.link.ack_lost();
             }
-            left = left.saturating_sub(1);
             if pace > 0 && tick % pace == 0 {
                 self.modem.step(self.own);
             }
         }
-        assert!(left == 0, "waits for ever in one step after another");
-        self.vote(false);
-        false
+        panic!("waits for ever in one step after another");
     }
 
     /// Lets both sides run until nothing changes any more.
