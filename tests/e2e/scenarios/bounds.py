@@ -6,19 +6,12 @@ import time
 from harness import sleep
 from harness.context import Context, far_ip
 from harness.errors import check, check_equal
-from harness.hostile import stop
 from harness.recovery import CHANNELS, bring_up, consistent, load, recovered, stop_load
 from harness.restart import STATE, boot, set_state
 from harness.scenario import scenario
 
 # Processor time that kernel threads may take for a second of waiting, in seconds.
 BUSY_SHARE = 0.3
-# Longest time from the first frame until an attempt to wake is given up, in seconds: three waits of
-# two seconds.
-WAKE_BOUND = 6.0
-# Rounds in which the modem powers up for a vote and down again for the ack: each takes a second.
-DROPS = 20
-ACK_DELAY_US = 900_000
 # Longest time until a phone sleeps whose modem has died with frames in its hands, in seconds: ten
 # until they are stalled, then an attempt that waits for the modem.
 SLEEP_BOUND = 25.0
@@ -51,44 +44,6 @@ def wait_is_idle(ctx: Context) -> None:
     ctx.works()
 
 
-def drops() -> dict:
-    """Power for each vote, gone as soon as Linux has connected, before it sends a frame."""
-    steps = [{"when": {"after_us": 0}, "what": {"acks": {"delay_us": ACK_DELAY_US}}}]
-    for _ in range(DROPS):
-        steps += [
-            {"when": {"at": ["vote", 5_000_000]}, "what": {"raise": {"told": True}}},
-            {"when": {"at": ["ack", 5_000_000]}, "what": {"drop": {"told": False}}},
-        ]
-    return {"steps": steps, "ending": "normal"}
-
-
-@scenario(
-    "a modem that powers up for each vote and down for each ack: the wake-up comes to an end",
-    cost=40,
-    timeout=120,
-    mainline=False,
-    allowed=("unpowered_access", "ap_ack_timeout", "pipe_misuse", "bad_evnt"),
-)
-def wake_comes_to_an_end(ctx: Context) -> None:
-    """Each step of it is done in time, again and again."""
-    ctx.set_autosuspend(50)
-    ctx.wait_suspended()
-    failed = ctx.phone.call("driver_counters")["wakes_failed"]
-    ctx.phone.call("load_start", name="e", host=far_ip(0), size=64, window=1, patience=1, stream=12)
-    began = time.monotonic()
-    ctx.modem.call("play_lines", sequence=drops())
-    ctx.wait_until(
-        lambda: ctx.phone.call("driver_counters")["wakes_failed"] > failed,
-        "an attempt to wake is given up",
-        WAKE_BOUND + 4,
-    )
-    ctx.note(f"GIVEN UP after {time.monotonic() - began:.1f} s")
-    stop(ctx)
-    ctx.note(f"played: {ctx.modem.call('lines_report')}")
-    ctx.phone.call("load_stop", name="e")
-    ctx.works()
-
-
 @scenario(
     "a modem that died with frames in its hands does not keep the phone awake",
     cost=60,
@@ -104,7 +59,8 @@ def sleep_dead_modem(ctx: Context) -> None:
     )
     ctx.modem.call("crash")
     began, attempts = time.monotonic(), 0
-    while (slept := sleep.sleep(ctx)).refused:
+    # The alarm comes when the phone sleeps, not while it still waits for the modem.
+    while (slept := sleep.wait_awake(ctx, sleep.order(ctx, alarm=8))).refused:
         attempts += 1
         seconds = time.monotonic() - began
         check(seconds < SLEEP_BOUND * ctx.phone.slowness, f"awake after {seconds:.0f} s")
