@@ -15,6 +15,7 @@ BUSY_SHARE = 0.3
 # Longest time until a phone sleeps whose modem has died with frames in its hands, in seconds: ten
 # until they are stalled, then an attempt that waits for the modem.
 SLEEP_BOUND = 25.0
+OUTCOME = "/tmp/start-outcome"
 NEVER_READY = "/sys/module/bam_dmux_board/parameters/never_ready"
 
 
@@ -85,16 +86,19 @@ def start_fails(ctx: Context) -> None:
     set_state(ctx, "stop")
     ctx.phone.run(f"echo 1 >{NEVER_READY}")
     starts = ctx.modem.call("events").get("mss-start", 0)
-    ctx.phone.run(f"(echo start >{STATE}) >/dev/null 2>&1 &")
+    ctx.phone.run(f"rm -f {OUTCOME}; (echo start >{STATE}; echo $? >{OUTCOME}) >/dev/null 2>&1 &")
     ctx.wait_until(
         lambda: ctx.modem.call("events").get("mss-start", 0) > starts, "the firmware is started"
     )
     boot(ctx)
     load(ctx)
+    ctx.wait_until(lambda: ctx.phone.sh(f"test -s {OUTCOME}")[0] == 0, "the start ends", 30)
+    check(ctx.phone.run(f"cat {OUTCOME}").strip() != "0", "the start did not fail")
+    # Long before it would be found out without the report.
     ctx.wait_until(
         lambda: "lost=true" in ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state"),
         "the driver hears that the start has failed",
-        30,
+        1,
     )
     ctx.modem.call("reset_counters")
     time.sleep(1)
