@@ -166,7 +166,14 @@ impl Ports {
             return;
         }
         for channel in Channel::all() {
-            let open = self.table.lock().is_remote_open(channel);
+            let (open, held) = {
+                let table = self.table.lock();
+                (table.is_remote_open(channel), table.is_held(channel))
+            };
+            if held {
+                // As it is, until it is known what the modem makes of it.
+                continue;
+            }
             match self.interface(channel) {
                 None if open => {
                     if let Err(e) = self.create(dmux, channel) {

@@ -10,6 +10,7 @@ from harness.recovery import (
     bring_up,
     consistent,
     load,
+    once,
     recovered,
     restart,
     stop_load,
@@ -120,6 +121,31 @@ def rtnl_never_waits(ctx: Context) -> None:
     ctx.wait_until(lambda: ctx.phone.sh(f"ip link set dev {name} up")[0] == 0, "ifup")
     ctx.up()
     ctx.works()
+
+
+@scenario(
+    "a modem that may have restarted opens a channel: interfaces of others keep their carrier",
+    cost=15,
+    mainline=False,
+)
+def held_carrier(ctx: Context) -> None:
+    """Nothing is sent on the first until it is clear; user space does not notice."""
+    ctx.set_autosuspend(50)
+    ctx.wait_suspended()
+    downs = f"/sys/class/net/{ctx.name(0)}/carrier_down_count"
+    before = ctx.phone.call("read", path=downs)
+    ctx.modem.call("acks", mode="withhold")
+    once(ctx, 0)
+    ctx.wait_until(
+        lambda: ctx.phone.call("driver_counters")["wakes_failed"] > 0, "the wake-up fails", 20
+    )
+    ctx.modem.call("acks", mode="normal")
+    ctx.modem.call("open", channels=[1])
+    ctx.wait_interfaces({0, 1})
+    held = ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state").count("held: true")
+    ctx.note(f"channels that are held when the interface of the other is there: {held}")
+    ctx.works()
+    check_equal(ctx.phone.call("read", path=downs), before, "times the carrier went off")
 
 
 @scenario(
