@@ -148,6 +148,11 @@ impl Modem {
 }
 
 impl Lines {
+    /// Whether sequences are being played, which may do anything to the lines.
+    pub(super) fn is_playing(&self) -> bool {
+        self.report.running
+    }
+
     /// Plays nothing any more, and leaves the modem as it is.
     pub(super) fn stop(&mut self) {
         self.playing = None;

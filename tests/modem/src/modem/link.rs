@@ -55,6 +55,10 @@ impl Modem {
                 self.events.push(if on { "bam-on" } else { "bam-off" });
             }
             Action::Connected => {
+                if !self.lines.is_playing() {
+                    // Linux has seen the line rise, and so whatever it did before.
+                    self.acks_due = 0;
+                }
                 self.events.push("connected");
                 self.flush();
             }

@@ -163,6 +163,20 @@ fn unaware_accesses() {
     );
 }
 
+/// What Linux did not see of a restart is no excuse once it has followed the new firmware.
+#[test]
+fn aware_again() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.modem.crash(true);
+    guest.write(0x1_8004, 1);
+    guest.modem.restart(false, Some(Duration::ZERO));
+    guest.pass(0);
+    guest.connect(32);
+    assert_eq!(guest.modem.acks_due, 0);
+    assert_eq!(guest.modem.counters.unpowered_unaware, 1);
+}
+
 /// Firmware that gets no ack starts anew, if the plan says so.
 #[test]
 fn asserts() {
