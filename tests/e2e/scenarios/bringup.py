@@ -130,7 +130,8 @@ def modem_last(ctx: Context) -> None:
     setup="bare",
     cost=20,
     defects=(24,),
-    symptom=r"No such device or address|not within \d+ s: the interfaces of the channels",
+    symptom=r"No such device or address|not within \d+ s: the interfaces of the channels"
+    r"|Unable to handle kernel[\s\S]*bam_dmux_skb_dma_queue_rx",
     # Slow enough for the modem to be in time.
     mainline_kernel="debug",
 )
