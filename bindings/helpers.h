@@ -36,7 +36,6 @@ void bam_dmux_helper_ratelimit_init(struct ratelimit_state *rs);
 void bam_dmux_helper_spin_lock_bh(spinlock_t *lock);
 void bam_dmux_helper_spin_unlock_bh(spinlock_t *lock);
 int bam_dmux_helper_spin_trylock_bh(spinlock_t *lock);
-/* True in a softirq and while softirqs are disabled. */
 
 /* --- sk_buff --- */
 
