@@ -114,8 +114,14 @@ KTAP = """\
 """
 
 
+TICK = "[   14.000000] NOHZ tick-stop error: local softirq work is pending, handler #08!!!\n"
+KILLED = "[   14.010000] psci: CPU1 killed (polled 16 ms)\n"
+
+
 def splats() -> None:
     """Each line of FAULTS is found, none of CLEAN is."""
+    check_equal(splat.find(TICK + KILLED), [], "softirqs of a processor that goes")
+    check(splat.find(TICK + CLEAN), "the scanner overlooks softirqs that nobody handles")
     for line in FAULTS.splitlines():
         check(splat.find(line), f"the scanner overlooks: {line}")
     check_equal(splat.find(CLEAN), [], "harmless lines taken for fault reports")

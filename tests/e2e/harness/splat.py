@@ -71,6 +71,13 @@ WARNING = re.compile(
 RACE = re.compile(
     r"^[^\n]*={60,}\n[^\n]*BUG: KCSAN: .*?^[^\n]*={60,}$\n?", re.MULTILINE | re.DOTALL
 )
+# Softirqs of an interrupt that met a processor on its way out, whose thread for them is parked
+# already: another one takes them over.
+DYING = re.compile(
+    r"^[^\n]*NOHZ tick-stop error: local softirq work is pending[^\n]*\n"
+    r"(?=(?:[^\n]*\n)?[^\n]*psci: CPU\d+ killed)",
+    re.MULTILINE,
+)
 ACCESS = re.compile(r"(?:read|write).* to 0x[0-9a-f]+ of \d+ bytes by ")
 OURS = re.compile(r"\bbam_dmux|\[\w*bam_dmux\]")
 
@@ -110,7 +117,7 @@ def find(log: str) -> list[str]:
     """The lines of a log that report a fault."""
     return [
         line.strip()
-        for line in without_foreign_races(log).splitlines()
+        for line in DYING.sub("", without_foreign_races(log)).splitlines()
         if SPLAT.search(line) and not HARMLESS.search(line)
     ]
 

@@ -5,7 +5,7 @@ import time
 
 from harness.context import Context
 from harness.errors import check
-from harness.faults import NEEDS, SLAB, aimed, chance, injected
+from harness.faults import NEEDS, RX_BUFFERS, SLAB, aimed, chance, injected
 from harness.frames import send
 from harness.scenario import scenario
 
@@ -28,7 +28,8 @@ IGNORE_WAITING = "/sys/kernel/debug/failslab/ignore-gfp-wait"
 )
 def wake_without_memory(ctx: Context) -> None:
     """What fails is the first allocation of a kernel worker that may not wait: the descriptor of
-    the frame. Other allocations of the wake-up may wait, or are not a worker's."""
+    the frame. Other allocations of the wake-up may wait, or are not a worker's. Ours also sends it
+    from the thread of the power line's interrupt, after those of the receive buffers."""
     ctx.set_autosuspend(50)
     ctx.modem.call("idle", ms=100)
     with aimed(ctx, kinds=(SLAB,)):
@@ -40,10 +41,13 @@ def wake_without_memory(ctx: Context) -> None:
             ctx.wait_suspended()
             before = injected(ctx)
             ctx.phone.call("nth_threads", number=1, prefix="kworker/")
+            if ctx.ours:
+                ctx.phone.call("nth_threads", number=RX_BUFFERS + 1, prefix="irq/")
             send(ctx, 0, [100])
             ctx.wait_until(lambda: ctx.phase() == "on", "the link wakes up")
             time.sleep(0.1 * ctx.phone.slowness)
-            ctx.phone.call("nth_threads", number=0, prefix="kworker/")
+            for prefix in ("kworker/", "irq/"):
+                ctx.phone.call("nth_threads", number=0, prefix=prefix)
             # A worker that was started meanwhile is spared.
             failed += injected(ctx) - before
             ctx.progress(f"wake-up {number + 1}: {failed} without memory")

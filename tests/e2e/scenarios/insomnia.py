@@ -36,13 +36,16 @@ def refused_by_timer(ctx: Context) -> None:
         f"os.timerfd_settime(t,initial={SOON_S},interval={SOON_S});"
         f"open(sys.argv[1],sys.argv[2]);time.sleep(600)"
     )
+    ctx.set_autosuspend(60_000)
     with background(ctx, f'rm -f {ARMED}; exec python3 -S -c "{script}" {ARMED} w'):
         ctx.wait_until(lambda: ctx.phone.sh(f"test -e {ARMED}")[0] == 0, "the timer is set")
+        ctx.echo(count=1)
         before = votes_down(ctx)
         slept = sleep.wait_awake(ctx, sleep.order(ctx))
     check(slept.refused, "the phone slept though a timer was about to expire")
     if ctx.ours:
         check(votes_down(ctx) > before, "the driver was not asked before the device that refuses")
+    ctx.set_autosuspend(1000)
 
 
 @scenario("a sleep that goes only half-way leaves a link that works", cost=60)
