@@ -210,10 +210,13 @@ def fail_nth_ifup(ctx: Context) -> None:
         ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
         ctx.wait_suspended()
         before = injected(ctx)
-        ctx.phone.call("nth_threads", number=number, prefix=WORKS)
+        # Whoever sees first that the modem is awake sends it.
+        for prefix in (LINES, WORKS):
+            ctx.phone.call("nth_threads", number=number, prefix=prefix)
         ctx.phone.run(f"ip link set dev {name} up")
         ctx.wait_until(lambda: ctx.modem.status()["host_open"], "OPEN")
-        ctx.phone.call("nth_threads", number=0, prefix=WORKS)
+        for prefix in (LINES, WORKS):
+            ctx.phone.call("nth_threads", number=0, prefix=prefix)
         return {"hit": injected(ctx) > before, "errno": 0}
 
     # Awake, so that whoever asks for it sends the command.
