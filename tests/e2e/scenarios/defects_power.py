@@ -117,6 +117,11 @@ def power_falls_sending(ctx: Context) -> None:
     side_by_side(ctx)
     sending = 0
     for number in range(ROUNDS):
+        # A modem that was lost in the round before is given its time first.
+        ctx.wait_until(
+            lambda: ctx.phone.call("interface", name=ctx.name(0))["carrier"] == "1",
+            "the interface has a carrier",
+        )
         ctx.phone.call("flood_start", interface=ctx.name(0), length=64, threads=FLOODS)
         time.sleep(0.003 + number % STEPS * 0.007)
         downs = ctx.counter("power_downs")
