@@ -83,6 +83,8 @@ pub(super) struct Lines {
     /// Firmware that Linux starts comes up by itself, also after the last
     /// sequence: a crash that Linux was told of is dealt with at its leisure.
     pub(super) boots: bool,
+    /// Stands in for the player while a step is being done.
+    busy: bool,
 }
 
 fn ms(count: u32) -> Duration {
@@ -116,6 +118,7 @@ impl Modem {
             plan,
             playing: None,
             boots: true,
+            busy: false,
             report: LinesReport {
                 running: true,
                 number: from,
@@ -138,6 +141,7 @@ impl Modem {
         }
         // What a step does may lead back here.
         let mut lines = std::mem::take(&mut self.lines);
+        self.lines.busy = true;
         for _ in 0..AT_ONCE {
             if !lines.advance(self) {
                 break;
@@ -150,7 +154,7 @@ impl Modem {
 impl Lines {
     /// Whether sequences are being played, which may do anything to the lines.
     pub(super) fn is_playing(&self) -> bool {
-        self.report.running
+        self.report.running || self.busy
     }
 
     /// Plays nothing any more, and leaves the modem as it is.
@@ -279,7 +283,9 @@ impl Lines {
     /// Whether the next sequence may begin: there is traffic again, or it has
     /// had its time. After the last one there has to be traffic.
     fn has_settled(&mut self, frames: u64, since: Duration, modem: &mut Modem) -> bool {
-        let settled = modem.counters.uplink_frames >= frames + FRAMES;
+        // A modem that waits for the ack of its power-up sends nothing itself: it is not well yet.
+        let settled =
+            modem.counters.uplink_frames >= frames + FRAMES && modem.power.phase() != Phase::Rising;
         let last = self.is_last();
         let over = !last && modem.now >= since + self.patience();
         if !settled && !over {
