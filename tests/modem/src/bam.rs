@@ -298,6 +298,26 @@ impl Bam {
         self.powered && self.regs.at(offset) == Some(Reg::Pipe(pipe, PipeReg::SwOfsts))
     }
 
+    /// Whether only an interrupt handler uses what is at this offset: that of
+    /// Linux' driver for the BAM looks at all pipes once it has been called.
+    #[must_use]
+    pub fn is_for_handler(&self, offset: u64) -> bool {
+        use PipeReg::{
+            IrqClr,
+            IrqStts,
+            SwOfsts, //
+        };
+        matches!(
+            self.regs.at(offset),
+            Some(
+                Reg::IrqSrcsEe
+                    | Reg::IrqStts
+                    | Reg::IrqClr
+                    | Reg::Pipe(_, IrqStts | IrqClr | SwOfsts)
+            )
+        )
+    }
+
     fn usable(&self, pipe: u8, counters: &mut Counters) -> Option<usize> {
         let index = usize::from(pipe);
         if !self.runs(pipe) || self.pipes[index].is_empty(&self.regs) {

@@ -92,7 +92,9 @@ counters! {
         smd_bad,
     }
     facts {
-        /// Of the unpowered accesses, those while the power line was high or its fall not acked: Linux could not know.
+        /// Of the unpowered accesses, those while the power line was high or
+        /// its fall not acked, and those by the handler of the BAM's interrupt:
+        /// Linux could not know.
         unpowered_unaware,
         /// Acks of Linux, for whatever.
         acks_seen,

@@ -144,7 +144,10 @@ impl Modem {
             let phase = self.power.phase();
             let words =
                 format!("{what} of BAM register {offset:#x} without power (phase {phase:?})");
-            if self.smsm.modem(&self.smem).power || self.acks_due > 0 {
+            let unaware = self.smsm.modem(&self.smem).power || self.acks_due > 0;
+            // It may run on another processor while the driver is told that the
+            // power goes, and nothing of the DMA engine's can keep it from that.
+            if unaware || self.bam.is_for_handler(offset) {
                 self.counters.unpowered_unaware += 1;
                 tracing::debug!("{words}; Linux could not know");
             } else {

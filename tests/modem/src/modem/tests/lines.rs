@@ -161,6 +161,9 @@ fn unaware_accesses() {
         (unaware(&guest), guest.modem.counters.unpowered_access),
         (1, 2)
     );
+    // Sources of interrupts: a handler that runs goes on.
+    guest.modem.bar0_read(0x3000, &mut [0; 4]);
+    assert_eq!(unaware(&guest), 2);
 }
 
 /// What Linux did not see of a restart is no excuse once it has followed the new firmware.
