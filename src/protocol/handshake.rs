@@ -274,7 +274,8 @@ impl Handshake {
 
     /// The firmware is started. Its power line may still stand as it stood when it was stopped.
     ///
-    /// What it did meanwhile is not acknowledged: the firmware that waited for it is gone.
+    /// What it did meanwhile is not acknowledged: the firmware that waited for it is gone. A line that
+    /// is high now and believed later was raised by the new one, whether its fall was seen or not.
     pub fn starting(&mut self) {
         if self.health != Health::Stopped {
             return;
@@ -287,7 +288,7 @@ impl Handshake {
         if self.pipes != Pipes::Connected {
             self.pipes = Pipes::Down;
         }
-        self.owed = false;
+        self.owed = self.power;
     }
 
     /// Whether the pipes are connected.

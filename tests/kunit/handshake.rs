@@ -322,6 +322,24 @@ mod cases {
         assert!(!link.connected());
     }
 
+    /// New firmware whose line falls and rises unseen is believed when it acknowledges a vote, and gets
+    /// the ack of that rise.
+    #[test]
+    fn a_start_that_nobody_saw_is_acknowledged() {
+        let mut link = up();
+        let ack = link.own_bits().ack;
+        link.stopped();
+        assert_eq!(link.power_level(true), Some(Transition::Abandon));
+        link.abandoned();
+        link.vote(false, true);
+        link.starting();
+        assert_eq!(link.power_level(true), None);
+        link.vote(true, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        assert_ne!(link.connected(), ack);
+    }
+
     /// A stop and a start with the power line low all along change nothing.
     #[test]
     fn a_sleeping_modem_restarts() {
