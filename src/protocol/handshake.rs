@@ -160,7 +160,7 @@ pub struct Handshake {
     acked_late: bool,
     /// What the power line did under the present vote.
     since_vote: SinceVote,
-    /// Since the pipes were last connected the power line fell under a vote under which it had risen.
+    /// Since the pipes were last connected the power line fell as that of a living modem hardly does.
     deserted: bool,
     /// For people: shown by `Debug`.
     counters: Counters,
@@ -304,8 +304,9 @@ impl Handshake {
     }
 
     /// Whether the firmware may have restarted, although that is no [`Loss`]: frames may have been
-    /// exchanged, then the power line fell although Linux voted. Either the modem had raised it for
-    /// itself, and had not seen the vote yet, or it is dead. Until the pipes are connected again.
+    /// exchanged, then the power line fell although Linux voted, or before its un-vote was acknowledged.
+    /// Either the modem had raised it for itself, and had not seen the vote yet, or its ack was lost,
+    /// or it is dead. Until the pipes are connected again.
     #[must_use]
     pub const fn may_have_restarted(&self) -> bool {
         self.deserted

@@ -415,6 +415,23 @@ mod cases {
         assert!(!link.may_have_restarted());
     }
 
+    /// A fall without the ack of the un-vote may be that of firmware that starts anew; with the ack, even
+    /// if that is seen at the same moment, it is not.
+    #[test]
+    fn an_unvote_can_be_deserted() {
+        for acked in [false, true] {
+            let mut link = up();
+            link.vote(false, true);
+            if acked {
+                assert_eq!(link.ack_level(false), AckSeen::Expected);
+                link.acked_late();
+            }
+            assert_eq!(link.power_level(false), Some(Transition::Abandon));
+            assert_eq!(link.loss(), None);
+            assert_eq!(link.may_have_restarted(), !acked);
+        }
+    }
+
     /// A fall that belongs to the un-vote before says nothing of a restart.
     #[test]
     fn a_late_fall_is_no_desertion() {

@@ -26,8 +26,8 @@
 //! believed* any more. It is again when it was seen low, when its interrupt says that it was low for a
 //! moment, or when the modem acknowledges a vote.
 //!
-//! In the third case, if the power line had risen under that vote, the modem may have restarted all the
-//! same: [`Handshake::may_have_restarted`].
+//! In the third case, if the power line had risen under that vote, and in the fourth, if there was no ack
+//! at all, the modem may have restarted all the same: [`Handshake::may_have_restarted`].
 //!
 //! A vote that is not acknowledged while the power line is low, or that is taken back and then
 //! acknowledged, is none of these: the wake-up fails, no more.
@@ -108,7 +108,7 @@ impl Handshake {
 
     fn power_seen(&mut self, level: bool) -> Option<Transition> {
         self.owed |= self.power != level;
-        self.deserted |= !level && self.own.vote && self.since_vote == SinceVote::Rose;
+        self.deserted |= !level && self.deserts();
         self.power = level;
         self.since_vote = self.since_vote.after(level);
         if !level && self.health == Health::Doubted {
@@ -125,6 +125,16 @@ impl Handshake {
                 Some(Transition::Connect)
             }
             _ => None,
+        }
+    }
+
+    /// Whether a power line that falls now falls under a vote under which it had risen, or, with the
+    /// pipes connected, before our un-vote was acknowledged: a modem that lives does that first.
+    fn deserts(&self) -> bool {
+        if self.own.vote {
+            self.since_vote == SinceVote::Rose
+        } else {
+            self.is_connected() && self.expected_ack.is_some()
         }
     }
 
