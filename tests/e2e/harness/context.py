@@ -187,6 +187,14 @@ class Context:
             ]
         self.phone.run("set -e\n" + "\n".join(script), 60)
 
+    def down(self) -> None:
+        """Take the only interface that is up down, channel 0's, and wait until the modem knows.
+
+        If it is asleep it is woken for the CLOSE.
+        """
+        self.phone.run(f"ip link set dev {self.name(0)} down")
+        self.wait_until(lambda: not self.modem.status()["host_open"], "CLOSE")
+
     def bring_up(self, channels: Iterable[int] = (0,)) -> None:
         """Driver, modem and interfaces: everything until traffic can flow."""
         channels = tuple(channels)

@@ -25,3 +25,8 @@ def boot(ctx: Context) -> float:
         0.005,
     )
     return time.monotonic()
+
+
+def starts(ctx: Context) -> int:
+    """How often remoteproc has started the modem's processor."""
+    return ctx.modem.call("events").get("mss-start", 0)

@@ -7,7 +7,7 @@ from harness import sleep
 from harness.context import Context, far_ip
 from harness.errors import check, check_equal
 from harness.recovery import CHANNELS, bring_up, consistent, load, recovered, stop_load
-from harness.restart import STATE, boot, set_state
+from harness.restart import STATE, boot, set_state, starts
 from harness.scenario import scenario
 
 # Processor time that kernel threads may take for a second of waiting, in seconds.
@@ -85,11 +85,9 @@ def start_fails(ctx: Context) -> None:
     bring_up(ctx)
     set_state(ctx, "stop")
     ctx.phone.run(f"echo 1 >{NEVER_READY}")
-    starts = ctx.modem.call("events").get("mss-start", 0)
+    before = starts(ctx)
     ctx.phone.run(f"rm -f {OUTCOME}; (echo start >{STATE}; echo $? >{OUTCOME}) >/dev/null 2>&1 &")
-    ctx.wait_until(
-        lambda: ctx.modem.call("events").get("mss-start", 0) > starts, "the firmware is started"
-    )
+    ctx.wait_until(lambda: starts(ctx) > before, "the firmware is started")
     boot(ctx)
     load(ctx)
     ctx.wait_until(lambda: ctx.phone.sh(f"test -s {OUTCOME}")[0] == 0, "the start ends", 30)

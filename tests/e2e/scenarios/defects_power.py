@@ -43,8 +43,7 @@ def vote_after_timeout(ctx: Context) -> None:
     """Nothing waits but the interface's OPEN; then the firmware starts anew, its ack line as it
     was, and has nothing to acknowledge."""
     name = ctx.name(0)
-    ctx.phone.run(f"ip link set dev {name} down")
-    ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
+    ctx.down()
     ctx.set_autosuspend(50)
     ctx.wait_suspended()
     ctx.modem.call("acks", mode="withhold")

@@ -21,6 +21,7 @@ from harness.faults import (
     walk,
     whole,
 )
+from harness.restart import STATE
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
@@ -194,8 +195,7 @@ def fail_nth_ifup(ctx: Context) -> None:
         ctx.works()
 
     def attempt_up(number: int) -> dict[str, Any]:
-        ctx.phone.run(f"ip link set dev {name} down")
-        ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
+        ctx.down()
         return link(number, True)
 
     def attempt_down(number: int) -> dict[str, Any]:
@@ -205,9 +205,8 @@ def fail_nth_ifup(ctx: Context) -> None:
         return outcome
 
     def attempt_asleep(number: int) -> dict[str, Any]:
-        ctx.phone.run(f"ip link set dev {name} down")
-        # Taken down asleep, it wakes the modem once more: the OPEN of before is not the one to see.
-        ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
+        # The OPEN of before is not the one to see.
+        ctx.down()
         ctx.wait_suspended()
         before = injected(ctx)
         # Whoever sees first that the modem is awake sends it.
@@ -317,14 +316,13 @@ def fail_nth_reports(ctx: Context) -> None:
 )
 def fail_nth_restart(ctx: Context) -> None:
     """An allocation fails for user space, which tells of it, and for the works that follow."""
-    state = "/sys/class/remoteproc/remoteproc0/state"
 
     def attempt(number: int) -> dict[str, Any]:
         before = injected(ctx)
         ctx.phone.call("nth_threads", number=number, prefix=WORKS)
-        stopped = ctx.phone.call("nth_write", number=number, path=state, text="stop")
+        stopped = ctx.phone.call("nth_write", number=number, path=STATE, text="stop")
         check_equal(stopped["errno"], 0, "the modem stops")
-        started = ctx.phone.call("nth_write", number=number, path=state, text="start")
+        started = ctx.phone.call("nth_write", number=number, path=STATE, text="start")
         check_equal(started["errno"], 0, "the modem starts")
         ctx.modem.call("boot", delay_ms=20, channels=[0])
         ctx.works()

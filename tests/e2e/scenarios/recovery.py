@@ -169,9 +169,7 @@ def crash_ifup(ctx: Context) -> None:
     ctx.set_autosuspend(50)
     name = ctx.name(0)
     for _ in range(5):
-        ctx.phone.run(f"ip link set dev {name} down")
-        # Which wakes the modem once more, if it was asleep.
-        ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
+        ctx.down()
         ctx.wait_suspended()
         ctx.modem.call("crash")
         opened = ctx.counter("uplink_opens")

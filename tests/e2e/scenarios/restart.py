@@ -17,16 +17,11 @@ from harness.recovery import (
     stop_load,
     upload,
 )
-from harness.restart import boot, set_state
+from harness.restart import boot, set_state, starts
 from harness.scenario import scenario
 
 # Longest time that `ip link set` may take with a stopped modem, in seconds.
 IFUP_BOUND = 1.0
-
-
-def starts(ctx: Context) -> int:
-    """How often remoteproc has started the modem's processor."""
-    return ctx.modem.call("events").get("mss-start", 0)
 
 
 def reported(ctx: Context, what: str, prepare: Callable[[], None]) -> None:

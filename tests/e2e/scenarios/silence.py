@@ -158,9 +158,7 @@ def ifup_dead(ctx: Context) -> None:
     ctx.set_autosuspend(50)
     ctx.wait_suspended()
     name = ctx.name(0)
-    ctx.phone.run(f"ip link set dev {name} down")
-    # Which wakes the modem once more.
-    ctx.wait_until(lambda: not ctx.modem.status()["host_open"], "CLOSE")
+    ctx.down()
     ctx.wait_suspended()
     ctx.modem.call("crash")
     with rtnl.watched(ctx, "modem dead"):

@@ -8,11 +8,11 @@ from harness.background import background
 from harness.context import IDLE_MS, Context, far_ip
 from harness.errors import check, check_equal
 from harness.faults import nothing_left, whole
+from harness.restart import set_state, starts
 from harness.scenario import scenario
 
 BIND = "/sys/bus/platform/drivers/bam-dmux"
 MSS = "/sys/bus/platform/drivers/qcom-q6v5-mss"
-STATE = "/sys/class/remoteproc/remoteproc0/state"
 # Longest time that unbinding takes, in seconds: the driver's waits, and a wake-up under way.
 BOUND = 8.0
 # What unbinding has to keep: the modem takes its power away without an ack, and gives it no more.
@@ -143,11 +143,9 @@ def dead_low(ctx: Context) -> None:
 
 def recovering(ctx: Context) -> None:
     """Remoteproc has restarted the firmware, which is not up yet."""
-    starts = ctx.modem.call("events").get("mss-start", 0)
+    before = starts(ctx)
     ctx.modem.call("crash", irq=True)
-    ctx.wait_until(
-        lambda: ctx.modem.call("events").get("mss-start", 0) > starts, "remoteproc starts the modem"
-    )
+    ctx.wait_until(lambda: starts(ctx) > before, "remoteproc starts the modem")
 
 
 STATES: dict[str, tuple[Callable[[Context], object], Callable[[Context], None]]] = {
@@ -307,13 +305,13 @@ def unbind_stopped(ctx: Context) -> None:
     """With a power line that stands as it stood when the modem was stopped: high."""
     full(ctx)
     ctx.modem.call("crash", bam_off=True)
-    ctx.phone.run(f"echo stop >{STATE}")
+    set_state(ctx, "stop")
     ctx.modem.call("reset_counters")
     left_behind(ctx)
     bind(ctx)
     time.sleep(1)
     check_equal(ctx.counter("unpowered_access"), 0, "accesses to the dark BAM")
-    ctx.phone.run(f"echo start >{STATE}")
+    set_state(ctx, "start")
     ctx.open_modem()
     ctx.up()
     whole(ctx)
@@ -324,7 +322,7 @@ def remoteproc_again(ctx: Context, what: str, kept: bool) -> None:
     """Unbind and bind the remote processor's driver, which removes our device and makes it anew."""
     name = ctx.phone.run(f"cd {MSS} && ls -d *remoteproc*").strip()
     start = ctx.phone.log_position()
-    starts = ctx.modem.call("events").get("mss-start", 0)
+    before = starts(ctx)
     ctx.modem.call("reset_counters")
     ctx.phone.run(f"echo {name} >{MSS}/unbind", 60)
     check(ctx.device() is None, f"{what}: the device outlives the driver that has made it")
@@ -332,10 +330,7 @@ def remoteproc_again(ctx: Context, what: str, kept: bool) -> None:
     check_equal(said, kept, f"{what}: the driver says that it keeps DMA channels")
     ctx.phone.run(f"echo {name} >{MSS}/bind", 60)
     ctx.wait_until(ctx.bound, f"{what}: the driver binds to the new device")
-    ctx.wait_until(
-        lambda: ctx.modem.call("events").get("mss-start", 0) > starts,
-        f"{what}: remoteproc starts the modem",
-    )
+    ctx.wait_until(lambda: starts(ctx) > before, f"{what}: remoteproc starts the modem")
     ctx.open_modem()
     ctx.up()
     whole(ctx)
@@ -353,11 +348,11 @@ def unbind_remoteproc(ctx: Context) -> None:
     """Of a modem that was stopped under load, that is dead and dark, and that runs."""
     full(ctx)
     ctx.modem.call("crash", bam_off=True)
-    ctx.phone.run(f"echo stop >{STATE}")
+    set_state(ctx, "stop")
     remoteproc_again(ctx, "dead and stopped", True)
 
     full(ctx)
-    ctx.phone.run(f"echo stop >{STATE}")
+    set_state(ctx, "stop")
     remoteproc_again(ctx, "stopped", True)
 
     remoteproc_again(ctx, "running", False)
