@@ -104,6 +104,15 @@ def begin_anew(ctx: Context) -> None:
     ctx.up()
 
 
+def begin_flood(ctx: Context) -> None:
+    """The modem gets frames when this returns: power that it takes away now really falls."""
+    before = ctx.counter("uplink_frames")
+    ctx.phone.call("flood_start", interface=ctx.name(0), length=64, threads=FLOODS)
+    ctx.wait_until(
+        lambda: ctx.counter("uplink_frames") > before, "the modem gets frames", every=0.005
+    )
+
+
 @scenario(
     "power that falls while frames are being sent: no DMA channel is used that is gone",
     cost=60,
@@ -121,7 +130,7 @@ def power_falls_sending(ctx: Context) -> None:
             lambda: ctx.phone.call("interface", name=ctx.name(0))["carrier"] == "1",
             "the interface has a carrier",
         )
-        ctx.phone.call("flood_start", interface=ctx.name(0), length=64, threads=FLOODS)
+        begin_flood(ctx)
         time.sleep(0.003 + number % STEPS * 0.007)
         downs = ctx.counter("power_downs")
         ctx.modem.call("power", on=False)
