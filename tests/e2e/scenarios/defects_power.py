@@ -14,7 +14,7 @@ STEPS = 10
 # Senders at the same time.
 FLOODS = 3
 # What the modem sees of a channel that is used without power, or after its reset.
-GONE = "'unpowered_access'|'pipe_misuse'"
+GONE = "'unpowered_access[',]|'pipe_misuse'"
 
 
 @scenario(
@@ -119,6 +119,8 @@ def begin_flood(ctx: Context) -> None:
     timeout=300,
     defects=(7,),
     symptom=r"Unable to handle kernel[\s\S]*bam_dmux_(tx|netdev_start_xmit)|" + GONE,
+    # Of bam_dma's interrupt handler only, on another processor, which nobody can tell.
+    allowed=("unpowered_access",),
 )
 def power_falls_sending(ctx: Context) -> None:
     """Several senders on all processors, and nobody answers; each time at another moment."""
@@ -141,7 +143,7 @@ def power_falls_sending(ctx: Context) -> None:
         ctx.wait_until(lambda: ctx.phase() == "on", "the modem powers up")
         sent = ctx.phone.call("flood_stop")
         sending += sent > 0
-        faults = ctx.modem.faults()
+        faults = ctx.modem.faults(ctx.allowed)
         check(not faults, f"round {number}: the modem saw {faults}")
         ctx.progress(f"round {number + 1} of {ROUNDS}: {sent} frames sent")
         if not ctx.ours:
