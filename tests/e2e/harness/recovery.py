@@ -52,6 +52,19 @@ def once(ctx: Context, channel: int) -> bool:
     return result["received"] == 1
 
 
+def opened(ctx: Context) -> None:
+    """The modem has our OPEN of all channels.
+
+    To be waited for where nothing but the modem's own OPEN tells of its restart: a frame that is
+    sent before that has come is lost, whatever the driver does.
+    """
+    ctx.wait_until(
+        lambda: ctx.modem.status()["host_open"] == list(CHANNELS),
+        "our OPEN of all channels",
+        every=0.005,
+    )
+
+
 def recovered(ctx: Context, what: str, since: float, bound: float = RECOVERY_BOUND) -> None:
     """All channels work again within the bound, and nothing is amiss."""
     times = []

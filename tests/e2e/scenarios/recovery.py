@@ -16,6 +16,7 @@ from harness.recovery import (
     consistent,
     load,
     once,
+    opened,
     recovered,
     restart,
     stop_load,
@@ -42,12 +43,18 @@ def crash_and_restart(ctx: Context, smsm: str) -> float:
     return restart(ctx, smsm)
 
 
-def crashes(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
+def crashes(
+    ctx: Context,
+    what: str,
+    prepare: Callable[[], None],
+    back: Callable[[Context], None] = lambda _: None,
+) -> None:
     """Crash in a given situation, once for each thing that firmware does to its bits."""
     bring_up(ctx)
     for smsm in SMSM:
         prepare()
         since = crash_and_restart(ctx, smsm)
+        back(ctx)
         recovered(ctx, f"{what}, bits {smsm}", since)
     consistent(ctx)
 
@@ -56,7 +63,7 @@ def crashes(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
     "a modem that crashes asleep opens its channels again and gets ours",
     cost=40,
     defects=(27,),
-    symptom=UNOPENED,
+    symptom=r"not within \d+ s: our OPEN of all channels",
 )
 def crash_asleep(ctx: Context) -> None:
     """Nothing on the lines tells of it: only that the modem opens what was open."""
@@ -65,7 +72,7 @@ def crash_asleep(ctx: Context) -> None:
         ctx.set_autosuspend(50)
         ctx.wait_suspended()
 
-    crashes(ctx, "asleep", asleep)
+    crashes(ctx, "asleep", asleep, opened)
 
 
 @scenario(
