@@ -20,6 +20,7 @@ ECHOES = 20
 NO_CALL = ("uplink_no_call",)
 # ModemManager waits a fixed time for the other ports of a new device, and a busy host is slower
 # than that with the first interface. It makes the modem when that port comes.
+ANEW = "a late port makes it drop the modem that it has just begun to make, and make another"
 LATE_PORT = "its fixed time for the ports of a new device was over before the interface was there"
 
 
@@ -110,6 +111,7 @@ def mm_recognises(ctx: Context) -> None:
     complaints=(
         ("Failed to find a net port in the QMI modem", LATE_PORT),
         ("additional port .* added after device probing has already finished", LATE_PORT),
+        ("cannot initialize modem: not found", ANEW),
     ),
 )
 def mm_late_modem(ctx: Context) -> None:
