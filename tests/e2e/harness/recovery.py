@@ -52,7 +52,7 @@ def once(ctx: Context, channel: int) -> bool:
     return result["received"] == 1
 
 
-def opened(ctx: Context) -> None:
+def announced(ctx: Context) -> None:
     """The modem has our OPEN of all channels.
 
     To be waited for where nothing but the modem's own OPEN tells of its restart: a frame that is

@@ -20,8 +20,9 @@ ECHOES = 20
 NO_CALL = ("uplink_no_call",)
 # ModemManager waits a fixed time for the other ports of a new device, and a busy host is slower
 # than that with the first interface. It makes the modem when that port comes.
-ANEW = "a late port makes it drop the modem that it has just begun to make, and make another"
 LATE_PORT = "its fixed time for the ports of a new device was over before the interface was there"
+# It may have begun with the modem by then.
+ANEW = "a late port makes it drop the modem that it has just begun to make, and make another"
 
 
 @scenario(

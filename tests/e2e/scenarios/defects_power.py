@@ -14,7 +14,7 @@ STEPS = 10
 # Senders at the same time.
 FLOODS = 3
 # What the modem sees of a channel that is used without power, or after its reset.
-GONE = "'unpowered_access[',]|'pipe_misuse'"
+GONE = "'unpowered_access, known to have no power'|'pipe_misuse'"
 
 
 @scenario(

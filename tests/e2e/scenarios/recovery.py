@@ -12,11 +12,11 @@ from collections.abc import Callable
 from harness.context import Context
 from harness.errors import check, check_equal
 from harness.recovery import (
+    announced,
     bring_up,
     consistent,
     load,
     once,
-    opened,
     recovered,
     restart,
     stop_load,
@@ -72,7 +72,7 @@ def crash_asleep(ctx: Context) -> None:
         ctx.set_autosuspend(50)
         ctx.wait_suspended()
 
-    crashes(ctx, "asleep", asleep, opened)
+    crashes(ctx, "asleep", asleep, announced)
 
 
 @scenario(

@@ -6,7 +6,7 @@ import time
 from harness import sleep
 from harness.context import Context, far_ip, guest_ip
 from harness.errors import check, check_equal
-from harness.recovery import CHANNELS, bring_up, consistent, opened, recovered, restart
+from harness.recovery import CHANNELS, announced, bring_up, consistent, recovered, restart
 from harness.scenario import scenario
 
 # Time from a packet for a sleeping phone until its answer, in seconds.
@@ -197,7 +197,7 @@ def sleep_restart(ctx: Context) -> None:
         since = restart(ctx, smsm)
         slept = sleep.wait_awake(ctx, position)
         check_equal(slept.wake_irq, "smsm", "interrupt that woke the phone")
-        opened(ctx)
+        announced(ctx)
         recovered(ctx, f"restart asleep, bits: {smsm}", since)
         check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM without power")
     consistent(ctx)
