@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a scenario works with: a phone, the driver under test, and ways to handle both."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -114,11 +115,26 @@ class Context:
         self.wait_until(self.bound, f"{self.module} binds to qcom,bam-dmux")
 
     def unload(self, bound: float = 30) -> float:
-        """Remove the module in bounded time. Returns the seconds it took."""
+        """Remove the module in bounded time. Returns the seconds it took.
+
+        A phone that was too slow to acknowledge the last fall of the power has put its pipes aside,
+        and keeps the module until the modem wakes up. Unbinding wakes it; then the module must go.
+        """
         began = time.monotonic()
         if self.phone.call("module", name=self.module) is not None:
+            if self.ours and self._awaits_power():
+                self.note("pipes wait for the power: unbinding before rmmod")
+                device = self.device()
+                self.phone.run(f"echo {device['name']} >{device['path']}/driver/unbind", bound)
             self.phone.run(f"rmmod {self.module}", bound)
         return time.monotonic() - began
+
+    def _awaits_power(self) -> bool:
+        """Whether pipes are put aside for a modem that is well, and just asleep."""
+        state = self.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state 2>&1")[1]
+        return (
+            "lost=false" in state and "pipes: Down, health: Well, power: false" in state
+        ) and re.search(r"parked=[1-9]", state) is not None
 
     def bound(self) -> bool:
         """Whether a driver is bound to the device."""

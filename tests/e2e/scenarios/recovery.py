@@ -32,8 +32,8 @@ DEAD_S = 0.7
 # How long firmware takes to come up while an interface does: less than it takes until the driver
 # sees in a vote without an ack a sign that the modem may have restarted.
 IFUP_BOOT_MS = 150
-# New firmware takes the power away, and bam_dma's interrupt handler may be at work just then. Excuses
-# only what Linux cannot know.
+# New firmware takes the power away, and the interrupt handler of bam_dma may be at work just then.
+# Excuses only what Linux cannot know.
 UNDER_TRAFFIC = ("unpowered_access",)
 # What the firmware may do to its word of shared memory when it starts.
 SMSM = ("kept", "zero")
