@@ -122,14 +122,14 @@ class Context:
         """
         began = time.monotonic()
         if self.phone.call("module", name=self.module) is not None:
-            if self.ours and self._awaits_power():
+            if self.ours and self.awaits_power():
                 self.note("pipes wait for the power: unbinding before rmmod")
                 device = self.device()
                 self.phone.run(f"echo {device['name']} >{device['path']}/driver/unbind", bound)
             self.phone.run(f"rmmod {self.module}", bound)
         return time.monotonic() - began
 
-    def _awaits_power(self) -> bool:
+    def awaits_power(self) -> bool:
         """Whether pipes are put aside for a modem that is well, and just asleep."""
         state = self.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state 2>&1")[1]
         return (

@@ -296,6 +296,33 @@ def unbind_dark(ctx: Context) -> None:
 
 
 @scenario(
+    "a modem that fell asleep unheard keeps the module in use; unbinding wakes it, and all goes",
+    cost=15,
+    mainline=False,
+    # It may have restarted for all Linux knows: channels are held, so none is closed.
+    allowed=("double_open",),
+)
+def unbind_wakes(ctx: Context) -> None:
+    """It takes the power away without an ack of the un-vote, so the pipes are put aside."""
+    ctx.set_autosuspend(60_000)
+    ctx.echo(count=1)
+    ctx.modem.call("acks", mode="withhold")
+    ctx.set_autosuspend(30)
+    ctx.wait_until(lambda: not ctx.modem.status()["vote"], "Linux lets go", every=0.005)
+    ctx.modem.call("power", on=False)
+    ctx.wait_until(ctx.awaits_power, "pipes are put aside")
+    ctx.modem.call("acks", mode="normal")
+    code, out = ctx.phone.sh(f"rmmod {ctx.module}")
+    check(code != 0 and "in use" in out, f"the module goes, and callbacks may come: {out}")
+    unbind(ctx, "asleep, unheard")
+    ctx.phone.run(f"rmmod {ctx.module}")
+    ctx.load()
+    ctx.wait_interfaces({0})
+    ctx.up()
+    whole(ctx)
+
+
+@scenario(
     "bound while remoteproc has the modem stopped, the driver waits for it, and all works then",
     cost=20,
     timeout=200,
