@@ -101,7 +101,8 @@ def rtnl_never_waits(ctx: Context) -> None:
     name = ctx.name(0)
     with rtnl.watched(ctx, "detached, modem silent"):
         for what in (
-            f"ip link set dev {name} down; ip link set dev {name} up",
+            f"ip link set dev {name} down",
+            f"ip link set dev {name} up",
             f"ethtool {name}",
             f"ethtool -i {name}",
             f"ip link set dev {name} up",
