@@ -61,8 +61,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         debug = options.command in ("test", "campaign") and options.driver == "ours"
         options.kernel = "debug" if debug else "base"
     if options.jobs <= 0:
-        # Phones wait a lot: one more than there are processors keeps those busy.
-        options.jobs = min(3, (os.cpu_count() or 1) + 1)
+        # More phones than processors are hardly sooner done, but late where that matters.
+        options.jobs = min(3, os.cpu_count() or 1)
     return options
 
 
