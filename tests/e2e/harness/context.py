@@ -124,17 +124,26 @@ class Context:
         if self.phone.call("module", name=self.module) is not None:
             if self.ours and self.awaits_power():
                 self.note("pipes wait for the power: unbinding before rmmod")
-                device = self.device()
-                self.phone.run(f"echo {device['name']} >{device['path']}/driver/unbind", bound)
+                self.unbind(bound)
             self.phone.run(f"rmmod {self.module}", bound)
         return time.monotonic() - began
 
+    def unbind(self, bound: float = 30) -> None:
+        """Take the driver off its device by hand, in bounded time."""
+        device = self.device()
+        self.phone.run(f"echo {device['name']} >{device['path']}/driver/unbind", bound)
+
+    def state(self) -> str:
+        """The state file of our driver, which must be bound."""
+        return self.phone.run("cat /sys/kernel/debug/bam_dmux/*/state")
+
     def awaits_power(self) -> bool:
         """Whether pipes are put aside for a modem that is well, and just asleep."""
-        state = self.phone.sh("cat /sys/kernel/debug/bam_dmux/*/state 2>&1")[1]
-        return (
-            "lost=false" in state and "pipes: Down, health: Well, power: false" in state
-        ) and re.search(r"parked=[1-9]", state) is not None
+        if not self.bound():
+            return False
+        state = self.state()
+        asleep = "lost=false" in state and "pipes: Down, health: Well, power: false" in state
+        return asleep and re.search(r"parked=[1-9]", state) is not None
 
     def bound(self) -> bool:
         """Whether a driver is bound to the device."""

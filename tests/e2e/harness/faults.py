@@ -102,7 +102,7 @@ def at_rest(ctx: Context) -> None:
     """With the link up: all buffers posted and nothing waiting, once traffic has ended."""
 
     def rested() -> bool:
-        state = ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state")
+        state = ctx.state()
         full = f"posted={RX_BUFFERS} missing=0" in state or "rx: connected=false" in state
         return full and "data=0 waiting=0 in_flight=0" in state
 

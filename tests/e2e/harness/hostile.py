@@ -192,7 +192,7 @@ def _judge_sane(ctx: Context) -> None:
     check_equal(counters["acks_seen"], changes, "acks of changes of the power line")
     check_equal(counters["votes_up"], counters["votes_down"], "votes taken back")
     if ctx.ours:
-        state = ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state")
+        state = ctx.state()
         for word in ("data=0 waiting=0 in_flight=0", "lost=false"):
             check(word in state, f"not '{word}' when all is idle:\n{state}")
 

@@ -111,7 +111,7 @@ def consistent(ctx: Context) -> None:
         errors += stats["tx_errors"]
         check_equal(stats["rx_errors"], 0, f"{name}: receive errors")
     check(errors <= counters["tx_lost"], f"{errors} frames lost, tx_lost {counters['tx_lost']}")
-    state = ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state")
+    state = ctx.state()
     for word in ("data=0 waiting=0 in_flight=0", "lost=false"):
         check(word in state, f"not '{word}' when all is idle:\n{state}")
     check_equal(state.count("held: true"), 0, "channels that are still held")

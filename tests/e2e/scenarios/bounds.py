@@ -94,7 +94,7 @@ def start_fails(ctx: Context) -> None:
     check(ctx.phone.run(f"cat {OUTCOME}").strip() != "0", "the start did not fail")
     # Long before it would be found out without the report.
     ctx.wait_until(
-        lambda: "lost=true" in ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state"),
+        lambda: "lost=true" in ctx.state(),
         "the driver hears that the start has failed",
         1,
     )

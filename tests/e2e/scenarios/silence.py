@@ -138,7 +138,7 @@ def held_carrier(ctx: Context) -> None:
     ctx.modem.call("acks", mode="normal")
     ctx.modem.call("open", channels=[1])
     ctx.wait_interfaces({0, 1})
-    held = ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state").count("held: true")
+    held = ctx.state().count("held: true")
     ctx.note(f"channels that are held when the interface of the other is there: {held}")
     ctx.works()
     check_equal(ctx.phone.call("read", path=downs), before, "times the carrier went off")

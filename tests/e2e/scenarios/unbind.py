@@ -23,9 +23,8 @@ OPEN, CLOSE = "fc33 00 01 00 00 0000", "fc33 00 02 00 00 0000"
 
 def unbind(ctx: Context, what: str) -> None:
     """In bounded time, and nothing is left, unless there is a reason."""
-    name = ctx.device()["name"]
     began = time.monotonic()
-    ctx.phone.run(f"echo {name} >{BIND}/unbind", 60)
+    ctx.unbind(60)
     seconds = time.monotonic() - began
     ctx.note(f"UNBIND {what}: {seconds:.2f} s")
     check(seconds < BOUND * ctx.phone.slowness, f"{what}: unbinding took {seconds:.1f} s")
@@ -254,8 +253,7 @@ def unbind_unconnected(ctx: Context) -> None:
 def left_behind(ctx: Context) -> None:
     """Unbind from a BAM that is dark: its DMA channels can't be given back, so the module stays."""
     start = ctx.phone.log_position()
-    name = ctx.device()["name"]
-    ctx.phone.run(f"echo {name} >{BIND}/unbind", 60)
+    ctx.unbind(60)
     check("they are kept until" in ctx.phone.log(start), "nothing is said of what is kept")
     left = ctx.phone.call("leftovers")
     ctx.note(f"left behind: {left}")
@@ -278,7 +276,7 @@ def unbind_dark(ctx: Context) -> None:
         ctx.modem.call("crash", bam_off=True)
         ctx.modem.call("edge", line="pc", action="toggle")
         ctx.wait_until(
-            lambda: "lost=true" in ctx.phone.run("cat /sys/kernel/debug/bam_dmux/*/state"),
+            lambda: "lost=true" in ctx.state(),
             "the driver finds out",
         )
         for _ in range(1 + turn % 2):
