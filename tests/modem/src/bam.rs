@@ -4,8 +4,14 @@
 //! The application processors program it; the modem powers it and is the
 //! peer of its pipes. Derived from what `drivers/dma/qcom/bam_dma.c` relies on.
 //!
-//! Limitations: system mode only; completed descriptors are not written back;
-//! one execution environment.
+//! What goes to the guest is written back into its descriptors: the received
+//! size, and EOT where a transfer ends. That hardware does so is known from
+//! Qualcomm's driver (`sps_bam.c`), which reads both again from pipes to the
+//! guest only. Inferred: a transfer that is longer than its buffer goes on in
+//! the next one, and waits for it; the EOT that the guest itself sets in such a
+//! descriptor means nothing; flags other than EOT stay as they were.
+//!
+//! Limitations: system mode only; one execution environment.
 
 pub mod layout;
 mod line;
@@ -23,6 +29,7 @@ pub use layout::{
     Reg, //
 };
 use line::LevelLine;
+pub use pipe::Descriptor;
 use pipe::Pipe;
 
 const CTRL_SW_RST: u32 = 1 << 0;
@@ -47,9 +54,8 @@ pub enum Event {
 pub enum Produced {
     /// It lies in the guest's memory.
     Done,
-    /// As far as the guest's buffer reached.
-    Truncated,
-    /// No descriptor; try again at the next doorbell.
+    /// No descriptor, or not enough of them; try again with the same transfer at
+    /// the next doorbell.
     NoDescriptor,
     /// The descriptor or its buffer is outside of the guest's memory; the
     /// transfer is lost.
@@ -93,11 +99,11 @@ impl Bam {
     }
 
     /// Switches the power. Both directions lose all state.
-    pub fn set_power(&mut self, on: bool) {
+    pub fn set_power(&mut self, on: bool, counters: &mut Counters) {
         if self.powered != on {
             self.powered = on;
+            self.reset_pipes(|_| true, counters);
             self.regs.reset(|_| true);
-            self.reset_pipes(|_| true);
             self.line = LevelLine::default();
         }
     }
@@ -136,8 +142,8 @@ impl Bam {
         let event = match id {
             Reg::Ctrl if value & CTRL_SW_RST != 0 => {
                 counters.bam_resets += 1;
+                self.reset_pipes(|_| true, counters);
                 self.regs.reset(|reg| reg != Reg::Ctrl);
-                self.reset_pipes(|_| true);
                 Event::BamReset
             }
             Reg::IrqClr => {
@@ -161,7 +167,7 @@ impl Bam {
         match reg {
             PipeReg::Rst if value & 1 != 0 => {
                 counters.pipe_resets += 1;
-                self.reset_pipes(|p| p == pipe);
+                self.reset_pipes(|p| p == pipe, counters);
                 Event::PipeReset(pipe)
             }
             PipeReg::IrqClr => {
@@ -178,16 +184,18 @@ impl Bam {
         }
     }
 
-    fn reset_pipes(&mut self, which: impl Fn(u8) -> bool) {
+    fn reset_pipes(&mut self, which: impl Fn(u8) -> bool, counters: &mut Counters) {
         for pipe in &mut self.pipes {
             if which(pipe.index()) {
+                counters.uplink_lost += u64::from(pipe.untaken(&self.regs));
                 pipe.reset(&mut self.regs);
             }
         }
     }
 
     /// Whether this pipe may be given descriptors; it may be halted.
-    fn enabled(&self, pipe: u8) -> bool {
+    #[must_use]
+    pub fn enabled(&self, pipe: u8) -> bool {
         let ctrl = self.regs.get(Reg::Ctrl);
         ctrl & (CTRL_EN | CTRL_SW_RST) == CTRL_EN
             && self
@@ -235,11 +243,13 @@ impl Bam {
             counters.dma_outside_mapping += 1;
             data.clear();
         }
-        self.pipes[index].done(&mut self.regs, descriptor.eot);
+        self.pipes[index].taken(&mut self.regs, descriptor);
         true
     }
 
-    /// Writes `data` to the next buffer that the guest has queued on `pipe`.
+    /// Writes `data` as one transfer to the buffers that the guest has queued on
+    /// `pipe`, as many as it takes. What has been written before
+    /// [`Produced::NoDescriptor`] stays: the next call goes on from there.
     pub fn produce(
         &mut self,
         pipe: u8,
@@ -247,48 +257,60 @@ impl Bam {
         data: &[u8],
         counters: &mut Counters,
     ) -> Produced {
-        let position = |bam: &Self| bam.pipes.get(usize::from(pipe)).map(Pipe::position);
-        let before = position(self);
-        let Some((address, size)) = self.lend(pipe, memory, counters) else {
-            // A descriptor that could not be read took the transfer with it.
-            return if position(self) == before {
-                Produced::NoDescriptor
-            } else {
-                Produced::Lost
-            };
-        };
-        let len = data.len().min(usize::from(size));
-        let written = memory.write(u64::from(address), &data[..len]);
-        // The end of a transfer is told, whether or not the guest asked.
-        self.complete(pipe, true);
-        if written.is_err() {
-            counters.dma_outside_mapping += 1;
-            Produced::Lost
-        } else if len < data.len() {
-            Produced::Truncated
-        } else {
-            Produced::Done
+        while let Some(index) = self.usable(pipe, counters) {
+            if let Some(end) = self.produce_part(index, memory, data, counters) {
+                self.pipes[index].written = 0;
+                return end;
+            }
         }
+        Produced::NoDescriptor
     }
 
-    /// Bus address and size of the next buffer that the guest has queued on
-    /// `pipe`, if there is one. To be followed by [`Bam::complete`].
+    /// Fills the next buffer; says how the transfer ended if it did.
+    fn produce_part(
+        &mut self,
+        index: usize,
+        memory: &GuestMemory,
+        data: &[u8],
+        counters: &mut Counters,
+    ) -> Option<Produced> {
+        let pipe = &mut self.pipes[index];
+        // A descriptor that cannot be read takes the transfer with it.
+        let Some(descriptor) = pipe.next(&mut self.regs, memory, counters) else {
+            return Some(Produced::Lost);
+        };
+        let rest = data.get(pipe.written..).unwrap_or_default();
+        // Below the size of the buffer.
+        let len = u16::try_from(rest.len()).map_or(descriptor.size, |len| len.min(descriptor.size));
+        let part = &rest[..len.into()];
+        if memory.write(descriptor.address.into(), part).is_err() {
+            counters.dma_outside_mapping += 1;
+            pipe.filled(&mut self.regs, memory, descriptor, 0, true);
+            return Some(Produced::Lost);
+        }
+        let ends = part.len() == rest.len();
+        pipe.filled(&mut self.regs, memory, descriptor, len, ends);
+        counters.downlink_continued += u64::from(ends && pipe.written > 0);
+        pipe.written += part.len();
+        ends.then_some(Produced::Done)
+    }
+
+    /// The next buffer that the guest has queued on `pipe`, if there is one. To
+    /// be followed by [`Bam::complete`].
     pub fn lend(
         &mut self,
         pipe: u8,
         memory: &GuestMemory,
         counters: &mut Counters,
-    ) -> Option<(u32, u16)> {
+    ) -> Option<Descriptor> {
         let index = self.usable(pipe, counters)?;
-        let descriptor = self.pipes[index].next(&mut self.regs, memory, counters)?;
-        Some((descriptor.address, descriptor.size))
+        self.pipes[index].next(&mut self.regs, memory, counters)
     }
 
-    /// The buffer of [`Bam::lend`] is done with; with `eot` that ends a
-    /// transfer.
-    pub fn complete(&mut self, pipe: u8, eot: bool) {
+    /// The buffer of [`Bam::lend`] has a whole transfer of `len` bytes.
+    pub fn complete(&mut self, pipe: u8, memory: &GuestMemory, descriptor: Descriptor, len: u16) {
         if let Some(pipe) = self.pipes.get_mut(usize::from(pipe)) {
-            pipe.done(&mut self.regs, eot);
+            pipe.filled(&mut self.regs, memory, descriptor, len, true);
         }
     }
 
@@ -316,6 +338,16 @@ impl Bam {
                     | Reg::Pipe(_, IrqStts | IrqClr | SwOfsts)
             )
         )
+    }
+
+    /// Descriptors of this pipe that have not been used yet; 0 if it does not run.
+    #[must_use]
+    pub fn pending(&self, pipe: u8) -> u32 {
+        if !self.has_descriptor(pipe) {
+            return 0;
+        }
+        let pending = |p: &Pipe| p.untaken(&self.regs);
+        self.pipes.get(usize::from(pipe)).map_or(0, pending)
     }
 
     fn usable(&self, pipe: u8, counters: &mut Counters) -> Option<usize> {

@@ -56,7 +56,8 @@ counters! {
         mutex_release_free,
         /// Transfers shorter than a frame header.
         short_transfer,
-        /// Transfers of more than 2048 bytes, the modem's buffer.
+        /// Transfers longer than the modem's buffer: 2048 bytes, or what OPEN frames
+        /// of both sides have agreed on.
         oversize_transfer,
         /// Frames whose magic is not 0x33fc.
         bad_magic,
@@ -64,7 +65,8 @@ counters! {
         bad_command,
         /// Frames for a channel above 7.
         bad_channel,
-        /// Frames whose signal byte is not 0.
+        /// Frames whose signal byte is not 0, and no answer to what the modem's OPEN
+        /// has offered.
         nonzero_signal,
         /// Frames whose length and pad do not add up to the transfer.
         length_mismatch,
@@ -88,6 +90,11 @@ counters! {
         not_ip,
         /// Linux' driver did not ack a change of the power line in time.
         ap_ack_timeout,
+        /// Falls of the power line that Linux acked with a pipe still enabled: it says
+        /// "disconnected" and is not.
+        acked_connected,
+        /// Firmware asserted because Linux did not ack a fall of the power line.
+        asserts_fall,
         /// SMD states, positions and packets of Linux that make no sense.
         smd_bad,
     }
@@ -96,6 +103,15 @@ counters! {
         /// its fall not acked, and those by the handler of the BAM's interrupt:
         /// Linux could not know.
         unpowered_unaware,
+        /// Of the misused pipes, those that were reset because the BAM lost its power, since when
+        /// Linux could not know, by the same rule.
+        pipe_misuse_unaware,
+        /// Frames of Linux that lay in the TX pipe when the BAM lost its power, or were put there before
+        /// Linux could know.
+        uplink_lost_unaware,
+        /// Frames to Linux whose interrupt it had not served when the BAM lost its power, of which it
+        /// could not know.
+        downlink_lost_unaware,
         /// Acks of Linux, for whatever.
         acks_seen,
         /// Changes of the power line that no driver was there to ack.
@@ -118,6 +134,22 @@ counters! {
         acks_sent,
         /// Acks of Linux' votes that were swallowed on request.
         acks_withheld,
+        /// Falls of the power line in the same write as the ack of the un-vote.
+        coalesced_falls,
+        /// Hasty pairs of votes of which neither was acked.
+        lost_pairs,
+        /// Votes that waited for Linux' ack of a fall.
+        votes_unanswered,
+        /// Times that the modem hung at an un-vote, and crashed.
+        hangs,
+        /// Crashes by the timer of the profile.
+        fatals,
+        /// Times that the whole modem stood still for a while.
+        freezes,
+        /// Wake-ups by chance, with frames that nobody asked for.
+        self_wakeups,
+        /// These frames.
+        self_wakeup_frames,
         /// Resets of the PCI function.
         device_resets,
         /// Software resets of the whole BAM.
@@ -158,12 +190,17 @@ counters! {
         uplink_payload_bytes,
         /// OPEN frames from Linux.
         uplink_opens,
+        /// Of these, answers to what the modem's OPEN has offered.
+        uplink_open_answers,
         /// CLOSE frames from Linux.
         uplink_closes,
         /// Frames with 4 pad bytes although they were aligned.
         pad4_when_aligned,
-        /// Uplink packets that no network took.
+        /// Uplink packets that no network took, or that a restart found on their way.
         uplink_undelivered,
+        /// Transfers of Linux that still lay in the TX pipe when the pipe was reset or
+        /// its power went.
+        uplink_lost,
         /// Frames written to the RX pipe.
         downlink_frames,
         /// Their bytes.
@@ -172,8 +209,9 @@ counters! {
         downlink_opens,
         /// CLOSE frames to Linux.
         downlink_closes,
-        /// Frames cut because the RX buffer was smaller.
-        downlink_truncated,
+        /// Transfers to Linux that were longer than the RX buffer and went on in
+        /// the next.
+        downlink_continued,
         /// Times that frames had to wait for an RX descriptor.
         rx_starved,
         /// Frames dropped because the downlink queue was full.
@@ -186,6 +224,8 @@ counters! {
         uplink_wrong_source,
         /// Packets of Linux stopped by the gate: multicast, broadcast or link-local.
         uplink_link_local,
+        /// Frames of Linux that the modem took for no QMAP, after a program had asked for that.
+        uplink_in_qmap,
         /// Packets from the network stopped by the gate: no call of their family on the channel.
         downlink_no_call,
         /// Packets from the network that are for no channel.

@@ -33,6 +33,8 @@ pub enum Purpose {
     Payload = 3,
     /// A sequence on the lines of the handshake.
     Lines = 4,
+    /// Times and chances of the power handshake.
+    Power = 5,
 }
 
 /// Random numbers that a seed, a purpose and a serial number decide. They are

@@ -13,13 +13,18 @@ use std::path::{
 };
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{
+    Duration,
+    SystemTime,
+    UNIX_EPOCH, //
+};
 
 use anyhow::{
     bail,
     Context as _,
     Result, //
 };
+use bam_dmux_modem::bam::Layout;
 use bam_dmux_modem::modem::{
     Boot,
     Modem,
@@ -27,8 +32,21 @@ use bam_dmux_modem::modem::{
     Options, //
 };
 use bam_dmux_modem::net::tun::Tun;
+use bam_dmux_modem::pace::{
+    Change,
+    Pace, //
+};
 use bam_dmux_modem::power::Times;
+use bam_dmux_modem::profile::{
+    self,
+    Name,
+    Profile, //
+};
 use bam_dmux_modem::shared::Shared;
+use bam_dmux_modem::trace::{
+    Size,
+    Trace, //
+};
 use bam_dmux_modem::{
     control,
     server,
@@ -67,18 +85,47 @@ struct Args {
     /// Wait so many ms for Linux' ack of a power change
     #[arg(long, default_value_t = 1000)]
     ack_timeout: u64,
+    /// How the firmware behaves in time
+    #[arg(long, value_enum, default_value_t = Name::Msm8916)]
+    profile: Name,
+    /// Seed of what the profile leaves to chance; drawn if not given, and told in the log
+    #[arg(long)]
+    seed: Option<u32>,
+    /// Set a figure of the profile, with a value in JSON: hang_ppm=1000
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = profile::parse_setting)]
+    set: Vec<(String, serde_json::Value)>,
     /// Let packets pass a channel only while a call of their family is up
     #[arg(long)]
     gate: bool,
     /// Longest packet of a call, in bytes, as QMI tells it
     #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u32).range(68..=2040))]
     mtu: u32,
+    /// Signal byte of OPEN frames to Linux, decimal or 0x...; the capabilities
+    #[arg(long, default_value = "0", value_parser = signal)]
+    open_signal: u8,
+    /// Version of the BAM's registers: 1.4.0 or 1.7.0
+    #[arg(long, default_value = "1.7.0", value_parser = Layout::of)]
+    bam: &'static Layout,
+    #[command(flatten)]
+    pace: Change,
     /// Wait so many seconds for QEMU
     #[arg(long, default_value_t = 120)]
     connect_timeout: u64,
     /// Write the final counters to this file, as JSON
     #[arg(long)]
     report: Option<PathBuf>,
+    /// At the end, write what has happened to this file, as JSON for Perfetto
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// At the end, write the packets to this file, as pcapng
+    #[arg(long)]
+    pcap: Option<PathBuf>,
+    /// Keep so many events for the trace
+    #[arg(long, default_value_t = Size::default().events)]
+    trace_events: usize,
+    /// Keep so many KiB of packets for the trace
+    #[arg(long, default_value_t = Size::default().packets / 1024)]
+    trace_packets: usize,
     /// What to log: error, warn, info, debug or trace, or a filter
     #[arg(long, default_value = "info")]
     log: String,
@@ -106,6 +153,12 @@ fn run(args: &Args) -> Result<()> {
     let tun = args.tun.as_deref().map(Tun::create).transpose()?;
     let network = tun.as_ref().map(Tun::try_clone).transpose()?;
     let network = network.map(|tun| Box::new(tun) as Box<dyn Network>);
+    let settings = args.set.iter().cloned().collect();
+    let profile = Profile::named(args.profile)
+        .with(&settings)
+        .context("--set")?;
+    let seed = args.seed.unwrap_or_else(any_seed);
+    tracing::info!(profile = ?args.profile, seed, "the firmware's behaviour");
     let options = Options {
         channels: args.channels.clone(),
         boot: args.boot,
@@ -113,10 +166,20 @@ fn run(args: &Args) -> Result<()> {
             idle: Some(Duration::from_millis(args.idle)),
             ack: Duration::from_millis(args.ack_timeout),
         },
+        profile,
+        seed,
         gate: args.gate,
         mtu: args.mtu,
+        pace: args.pace.apply(Pace::instant())?,
+        bam: args.bam,
+        open_signal: args.open_signal,
     };
-    let shared = Arc::new(Shared::new(Modem::new(options, network)?)?);
+    let mut modem = Modem::new(options, network)?;
+    modem.trace = Trace::new(Size {
+        events: args.trace_events,
+        packets: args.trace_packets.saturating_mul(1024),
+    });
+    let shared = Arc::new(Shared::new(modem)?);
     let listener = bind(&args.socket)?;
     if let Some(path) = &args.control {
         let control = bind(path)?;
@@ -136,6 +199,21 @@ fn run(args: &Args) -> Result<()> {
         other => other?,
     }
     Ok(())
+}
+
+/// A seed that no other run has; the log tells it.
+fn any_seed() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(1, |time| time.subsec_nanos()) ^ std::process::id()
+}
+
+/// A byte, as people write one.
+fn signal(text: &str) -> Result<u8> {
+    let byte = match text.strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    byte.with_context(|| format!("\"{text}\" is no byte"))
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -186,6 +264,12 @@ fn finish(args: &Args, shared: &Shared) -> Result<()> {
     for (name, count) in violations.into_iter().filter(|&(_, count)| count > 0) {
         tracing::warn!("{name}: {count}");
     }
+    let trace = shared.with(|modem| modem.trace.snapshot());
+    trace.save(
+        args.trace.as_deref(),
+        args.pcap.as_deref(),
+        shared.elapsed(),
+    )?;
     if let Some(path) = &args.report {
         let text = serde_json::to_string_pretty(&counters)?;
         std::fs::write(path, text + "\n")

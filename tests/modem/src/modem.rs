@@ -9,31 +9,46 @@ mod boot;
 mod calls;
 mod commands;
 mod events;
+mod firmware;
 mod hostile;
 mod life;
 mod lines;
 mod link;
 mod mmio;
+mod pacing;
 mod port;
+mod replay;
 
 use std::time::Duration;
 
 use crate::bam::layout::V1_7_0;
-use crate::bam::Bam;
+use crate::bam::{
+    Bam,
+    Layout, //
+};
 use crate::counters::Counters;
 use crate::dma::GuestMemory;
 use crate::dmux::channels::{
     Channels,
-    Set, //
+    Set,
+    COUNT, //
 };
 use crate::dmux::downlink::Downlink;
 use crate::hostile::frames::run::Run;
-use crate::msix::Msix;
+use crate::msix::{
+    Line,
+    Msix, //
+};
 use crate::mss::Mss;
+use crate::pace::Pace;
 use crate::pci::Config;
 use crate::power::{
     Power,
     Times, //
+};
+use crate::profile::{
+    Draws,
+    Profile, //
 };
 use crate::smem::Smem;
 use crate::smsm::{
@@ -41,6 +56,13 @@ use crate::smsm::{
     Smsm, //
 };
 use crate::tcsr::Tcsr;
+use crate::trace::{
+    Event,
+    Level,
+    Size,
+    Trace, //
+};
+use crate::wakes::Wakes;
 
 pub use boot::{
     Boot,
@@ -64,6 +86,10 @@ pub const TX_PIPE: u8 = 4;
 /// The pipe that Linux receives on.
 pub const RX_PIPE: u8 = 5;
 
+/// What the MTU of a call can be, in bytes: from IPv4's shortest to the longest
+/// payload of a frame.
+pub const MTU: std::ops::RangeInclusive<u32> = 68..=2040;
+
 /// Complaints about the guest that are logged.
 const COMPLAINTS: u32 = 200;
 
@@ -80,12 +106,39 @@ pub struct Options {
     pub channels: Vec<u8>,
     /// When the modem starts.
     pub boot: Boot,
-    /// Times of the handshake.
+    /// Times of the handshake that no profile has.
     pub times: Times,
+    /// How the firmware behaves.
+    pub profile: Profile,
+    /// What its figures are drawn from.
+    pub seed: u32,
     /// Whether packets pass only while there is a call.
     pub gate: bool,
     /// Longest packet of a call, in bytes.
     pub mtu: u32,
+    /// How long frames take.
+    pub pace: Pace,
+    /// Version of the BAM.
+    pub bam: &'static Layout,
+    /// Signal byte of OPEN frames to Linux.
+    pub open_signal: u8,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            channels: (0..COUNT).collect(),
+            boot: Boot::Manual,
+            times: Times::default(),
+            profile: Profile::instant(),
+            seed: 1,
+            gate: false,
+            mtu: 1500,
+            pace: Pace::instant(),
+            bam: &V1_7_0,
+            open_signal: 0,
+        }
+    }
 }
 
 /// Ways in which the modem misbehaves or helps, on request.
@@ -111,6 +164,8 @@ pub struct Modem {
     pub events: Events,
     /// PCI configuration space.
     pub config: Config,
+    /// What has happened, for people to look at.
+    pub trace: Trace,
     options: Options,
     channel_plan: Set,
     smem: Smem,
@@ -122,6 +177,7 @@ pub struct Modem {
     power: Power,
     channels: Channels,
     downlink: Downlink,
+    pacing: pacing::Pacing,
     network: Option<Box<dyn Network>>,
     faults: Faults,
     hostile: Option<Run>,
@@ -129,6 +185,12 @@ pub struct Modem {
     boot: boot::Plan,
     lines: lines::Lines,
     seen: lines::Seen,
+    /// Wake-ups that Linux asked for.
+    pub wakes: Wakes,
+    losses: firmware::Losses,
+    replay: Option<replay::Playing>,
+    /// When the processor's crash is reported.
+    report_due: Option<Duration>,
     /// Acks that Linux may still have to give for changes of the power line.
     acks_due: u32,
     scratch: u32,
@@ -149,17 +211,21 @@ impl Modem {
         let smem = Smem::new()?;
         smem.format();
         let port = port::Port::new(&smem, options.gate);
-        let power = Power::new(options.times, Bits::default());
+        let draws = Draws::new(options.profile.clone(), options.seed);
+        let power = Power::new(options.times, draws, Bits::default());
         let mut channel_plan = Set::default();
         for &channel in &options.channels {
             channel_plan.insert(channel);
         }
+        let bam = Bam::new(options.bam, PIPES);
+        let pacing = pacing::Pacing::new(options.pace);
         let mut modem = Self {
             memory: GuestMemory::new(),
             msix: Msix::default(),
             counters: Counters::default(),
             events: Events::default(),
             config: Config::new(),
+            trace: Trace::new(Size::default()),
             boot: boot::Plan::new(options.boot, Duration::ZERO),
             options,
             channel_plan,
@@ -167,17 +233,22 @@ impl Modem {
             smsm: Smsm::default(),
             tcsr: Tcsr::default(),
             mss: Mss::default(),
-            bam: Bam::new(&V1_7_0, PIPES),
+            bam,
             port,
             power,
             channels: Channels::default(),
             downlink: Downlink::default(),
+            pacing,
             network,
             faults: Faults::default(),
             hostile: None,
             record: Vec::new(),
             lines: lines::Lines::default(),
             seen: lines::Seen::default(),
+            wakes: Wakes::default(),
+            losses: firmware::Losses::default(),
+            replay: None,
+            report_due: None,
             acks_due: 0,
             scratch: 0,
             complaints: 0,
@@ -197,6 +268,7 @@ impl Modem {
     /// Moves the clock; time never goes back.
     pub fn set_time(&mut self, now: Duration) {
         self.now = self.now.max(now);
+        self.events.now = self.now;
     }
 
     /// The function is reset: the guest (re)boots. Only mappings, interrupt
@@ -204,6 +276,7 @@ impl Modem {
     pub fn reset(&mut self) {
         self.counters.device_resets += 1;
         self.rebuild();
+        self.trace.reset(self.now);
         self.events.push("reset");
     }
 
@@ -213,27 +286,31 @@ impl Modem {
         self.rebuild_port();
         self.tcsr = Tcsr::default();
         self.mss = Mss::default();
-        self.bam = Bam::new(&V1_7_0, PIPES);
+        self.bam = Bam::new(self.options.bam, PIPES);
         self.config = Config::new();
-        let acks = self.power.acks();
-        self.power = Power::new(self.power.times, Bits::default());
-        self.step(crate::power::Input::Acks(acks));
+        self.power.reset(Bits::default());
         self.channels = Channels::default();
         self.downlink.clear();
+        self.clear_pace();
         self.faults.crashed = false;
         self.lines.stop();
         self.hostile = None;
         self.acks_due = 0;
+        self.wakes.end();
+        self.losses = firmware::Losses::default();
+        self.report_due = None;
         self.boot = boot::Plan::new(self.options.boot, self.now);
     }
 
     /// Does what is due. To be called at [`Modem::deadline`], and after
     /// anything that the modem cannot see by itself.
     pub fn tick(&mut self) {
+        self.report_if_due();
         self.check_boot();
         self.step(crate::power::Input::Tick);
         self.play_lines();
         self.tick_hostile();
+        self.tick_pace();
     }
 
     /// When [`Modem::tick`] is due; `None`: not before something happens.
@@ -241,8 +318,27 @@ impl Modem {
     pub fn deadline(&self) -> Option<Duration> {
         let boot = (!self.faults.crashed).then(|| self.boot.deadline(self.now));
         let hostile = self.hostile.as_ref().and_then(Run::deadline);
-        let due = [boot, self.lines.deadline(), hostile, self.power.deadline()];
+        let due = [
+            boot,
+            self.lines.deadline(),
+            hostile,
+            self.power.deadline(),
+            self.report_due,
+            self.pace_deadline(),
+        ];
         due.into_iter().flatten().min()
+    }
+
+    /// Sends an interrupt to Linux.
+    fn interrupt(&mut self, line: Line) {
+        self.trace.record(self.now, Event::Interrupt(line));
+        self.msix.fire(line as u32);
+    }
+
+    /// Switches the BAM's power.
+    fn power_bam(&mut self, on: bool) {
+        self.bam.set_power(on, &mut self.counters);
+        self.trace.level(self.now, Level::Bam, on);
     }
 
     /// Logs what the guest does wrong. It could do so without end, so the log
@@ -259,7 +355,7 @@ impl Modem {
     /// Whether the network should keep its packets for now.
     #[must_use]
     pub fn downlink_is_busy(&self) -> bool {
-        self.downlink.is_busy()
+        self.downlink.is_busy() || self.pacing.air_is_full()
     }
 }
 

@@ -36,6 +36,15 @@ impl Msix {
         slot.map(|slot| *slot = eventfd).is_some()
     }
 
+    /// Whether a vector has an eventfd.
+    #[cfg(test)]
+    pub(crate) fn is_connected(&self, vector: u32) -> bool {
+        let slot = usize::try_from(vector)
+            .ok()
+            .and_then(|v| self.vectors.get(v));
+        slot.is_some_and(Option::is_some)
+    }
+
     /// Disconnects all vectors.
     pub fn disconnect_all(&mut self) {
         *self = Self::default();

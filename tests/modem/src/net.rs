@@ -5,4 +5,5 @@
 
 pub mod links;
 pub mod plan;
+pub mod stray;
 pub mod tun;

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The vfio-user side: regions, interrupts, DMA mappings and reset.
-//!
-//! What the `vfio_user` crate (0.1.7) leaves to its user:
-//! - it answers a failed request with errno 0, which QEMU takes for success;
-//!   so no request fails here, trouble is logged and counted;
-//! - it announces one descriptor per message, so QEMU connects MSI-X vectors
-//!   one by one, and disconnects by a count without descriptor;
-//! - it serves one connection, and hands the SMEM file to QEMU only if the
-//!   region has a sparse area.
+//! What the `vfio_user` crate leaves to its user is in `workarounds`.
+
+mod workarounds;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{
-    AsFd as _,
     OwnedFd,
     RawFd, //
 };
@@ -20,15 +14,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::poll::{
-    poll,
-    PollFd,
-    PollFlags,
-    PollTimeout, //
-};
 use vfio_bindings::bindings::vfio::{
     vfio_region_info,
-    vfio_region_sparse_mmap_area,
     VFIO_IRQ_INFO_EVENTFD,
     VFIO_IRQ_SET_ACTION_TRIGGER,
     VFIO_PCI_BAR0_REGION_INDEX,
@@ -49,8 +36,7 @@ use vfio_user::{
     IrqInfo,
     Server,
     ServerBackend,
-    ServerRegion,
-    SparseArea, //
+    ServerRegion, //
 };
 
 use crate::modem::Modem;
@@ -81,11 +67,9 @@ pub fn serve(
     listener: UnixListener,
     patience: Duration,
 ) -> Result<(), Error> {
-    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut fds, timeout) {
-        Ok(0) => return Err(Error::NoConnection(patience)),
-        Ok(_) => {}
+    match workarounds::wait_for_vmm(&listener, patience) {
+        Ok(true) => {}
+        Ok(false) => return Err(Error::NoConnection(patience)),
         Err(errno) => return Err(Error::Wait(errno.into())),
     }
     let smem = shared.with(|modem| modem.smem_fd());
@@ -142,8 +126,7 @@ fn region(index: u32, smem: RawFd) -> ServerRegion {
     let mut sparse_areas = Vec::new();
     if mapped {
         region_info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
-        let area = vfio_region_sparse_mmap_area { offset: 0, size };
-        sparse_areas.push(SparseArea { area });
+        sparse_areas = workarounds::whole_region(size);
     }
     ServerRegion {
         region_info,
@@ -154,13 +137,6 @@ fn region(index: u32, smem: RawFd) -> ServerRegion {
 
 struct Backend {
     shared: Arc<Shared>,
-}
-
-impl Backend {
-    fn trouble(modem: &mut Modem, what: &dyn std::fmt::Display) {
-        modem.counters.backend_errors += 1;
-        tracing::error!("{what}");
-    }
 }
 
 impl ServerBackend for Backend {
@@ -199,7 +175,7 @@ impl ServerBackend for Backend {
         tracing::debug!("DMA mapping of {size:#x} bytes at {address:#x}");
         self.shared.with(|modem| {
             if let Err(error) = modem.memory.map(file, offset, address, size) {
-                Self::trouble(modem, &error);
+                workarounds::count_failure(modem, &error);
             }
         });
         Ok(())
@@ -234,16 +210,8 @@ impl ServerBackend for Backend {
         if index != VFIO_PCI_MSIX_IRQ_INDEX || flags & VFIO_IRQ_SET_ACTION_TRIGGER == 0 {
             return Ok(());
         }
-        self.shared.with(|modem| {
-            if count == 0 {
-                modem.msix.disconnect_all();
-                return;
-            }
-            let mut fds = fds.into_iter();
-            for vector in start..start.saturating_add(count).min(u32::from(VECTORS)) {
-                modem.msix.connect(vector, fds.next());
-            }
-        });
+        self.shared
+            .with(|modem| workarounds::set_vectors(&mut modem.msix, start, count, fds));
         Ok(())
     }
 }

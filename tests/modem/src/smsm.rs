@@ -18,6 +18,9 @@ const MODEM: u64 = 1;
 pub const POWER: u32 = 1 << 1;
 /// Acknowledgement of the other side's power bit; each change is one.
 pub const ACK: u32 = 1 << 11;
+/// A bit of the modem's word that firmware changes along with its power bit. What it means is
+/// not known, and Linux does not look at it.
+pub const WITH_POWER: u32 = 1 << 12;
 
 /// The two bits of one side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,9 +82,15 @@ impl Smsm {
     /// should be told.
     #[must_use]
     pub fn set_modem(&self, smem: &Smem, bits: Bits) -> bool {
+        self.set_modem_and(smem, bits, 0)
+    }
+
+    /// The same, with other bits of the modem's word flipped in the same write.
+    #[must_use]
+    pub fn set_modem_and(&self, smem: &Smem, bits: Bits, flip: u32) -> bool {
         let at = self.state + MODEM * 4;
         let old = smem.load(at);
-        let mut new = old & !(POWER | ACK);
+        let mut new = (old ^ flip) & !(POWER | ACK);
         if bits.power {
             new |= POWER;
         }

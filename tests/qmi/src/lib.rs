@@ -8,6 +8,7 @@
 //! - [`modem`]: puts the parts together
 //! - [`identity`], [`network`]: what the modem is, and what it is told
 //! - [`counters`], [`status`]: what it tells about itself
+//! - [`summary`]: what a frame is, for traces
 
 mod clients;
 pub mod counters;
@@ -18,6 +19,7 @@ mod outbox;
 mod radio;
 mod service;
 pub mod status;
+pub mod summary;
 mod wire;
 
 pub use counters::Counters;
@@ -32,6 +34,7 @@ pub use network::{
     Direction,
     Event,
     Family,
+    Format,
     LinkCounters,
     Network,
     Refusal,
@@ -44,3 +47,4 @@ pub use status::{
     ClientStatus,
     Status, //
 };
+pub use summary::Summary;

@@ -135,9 +135,26 @@ impl Modem {
     }
 
     /// The host has closed the port: nobody will fetch what is queued. Clients
-    /// and calls stay, as on a phone, so that a client may be used again when
-    /// the port is open again.
+    /// and calls stay, so that a client may be used again when the port is open
+    /// again; see [`Self::forget_clients`] for firmware that does not do so.
     pub fn close(&mut self) {
+        self.out.clear();
+    }
+
+    /// The firmware forgets all clients, as some does when the host closes the
+    /// port: their calls end, and who uses a client again is not known.
+    pub fn forget_clients(&mut self, network: &dyn Network) {
+        let mut effects = Effects::default();
+        let mut context = Context {
+            identity: &self.identity,
+            radio: &mut self.radio,
+            network,
+            refusal: &mut self.refusal,
+            counters: &mut self.counters,
+            effects: &mut effects,
+        };
+        ctl::release_all(&mut self.services, &mut context);
+        self.apply(effects);
         self.out.clear();
     }
 
@@ -154,6 +171,12 @@ impl Modem {
         self.counters.calls_dropped += dropped as u64;
         self.apply(effects);
         dropped
+    }
+
+    /// Whether the firmware can do QMAP, and grants it to those who ask from
+    /// now on; a restart takes it back.
+    pub fn allow_qmap(&mut self, allowed: bool) {
+        self.services.wda.allow_qmap(allowed);
     }
 
     /// Swallows the next requests.
@@ -203,6 +226,7 @@ impl Modem {
             signal_dbm: self.radio.rssi().into(),
             operating_mode: self.radio.mode as u8,
             refusal: self.refusal,
+            format: self.services.wda.format(),
             mute: self.mute,
             clients: clients.collect(),
             calls: self.services.wds.calls(),

@@ -92,7 +92,18 @@ pub enum Family {
     V6,
 }
 
-/// What became of a call.
+/// What the data channels carry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// An IP packet a frame.
+    #[default]
+    RawIp,
+    /// QMAP: packets with a header each, several of them a frame.
+    Qmap,
+}
+
+/// What became of a call or of the channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// Packets of this family may flow, from and to the address of `settings`.
@@ -113,6 +124,8 @@ pub enum Event {
         /// IP family.
         family: Family,
     },
+    /// From now on all data channels carry this.
+    Format(Format),
 }
 
 /// Why a call ended or never began.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::identity::Registration;
 use crate::network::{
     Family,
+    Format,
     Refusal, //
 };
 
@@ -20,6 +21,8 @@ pub struct Status {
     pub operating_mode: u8,
     /// Calls to be refused.
     pub refusal: Option<Refusal>,
+    /// What the data channels carry.
+    pub format: Format,
     /// Requests still to be swallowed.
     pub mute: u32,
     /// Allocated clients.

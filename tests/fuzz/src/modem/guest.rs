@@ -6,13 +6,11 @@ use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use bam_dmux_modem::modem::{
-    Boot,
     Modem,
     Network,
     Options,
     RX_PIPE, //
 };
-use bam_dmux_modem::power::Times;
 
 /// Bytes of the guest's memory, from bus address 0 on.
 pub(super) const MEMORY: u64 = 0x10_0000;
@@ -51,10 +49,8 @@ impl Network for Far {
 pub(super) fn modem(gate: bool) -> Option<Modem> {
     let options = Options {
         channels: vec![0, 1, 3],
-        boot: Boot::Manual,
-        times: Times::default(),
         gate,
-        mtu: 1500,
+        ..Options::default()
     };
     // Fails for want of memory only.
     let mut modem = Modem::new(options, Some(Box::new(Far(false)))).ok()?;

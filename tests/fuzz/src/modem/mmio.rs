@@ -346,7 +346,7 @@ fn command(guest: &mut Guest, order: Order) {
     match order {
         Order::Boot(ms) => modem.boot_after(Duration::from_millis(ms.into())),
         Order::BootOnSubscribe(us) => modem.boot_on_subscribe(Duration::from_micros(us.into())),
-        Order::Open(channel) => refused(modem.open(&[channel % 9])),
+        Order::Open(channel) => refused(modem.open(&[channel % 9], None)),
         Order::Close(channel) => refused(modem.close(&[channel % 9])),
         Order::Power(on, at_once) => refused(modem.force_power(on, at_once)),
         Order::Acks(mode, ms) => modem.set_acks(match mode % 3 {

@@ -74,10 +74,10 @@ pub enum PipeReg {
 }
 
 /// Offsets that differ between versions of the hardware.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Name in the devicetree.
-    pub compatible: &'static str,
+    /// Version, as the command line and the devicetree name it.
+    pub version: &'static str,
     /// Value of the revision register.
     revision_value: u32,
     revision: u64,
@@ -87,9 +87,22 @@ pub struct Layout {
     pipes: u64,
 }
 
+/// BAM v1.4.0, as in MSM8974. The value of its revision register is inferred:
+/// `bam_dma.c` does not look at it if the devicetree says how many execution
+/// environments there are.
+pub const V1_4_0: Layout = Layout {
+    version: "1.4.0",
+    revision_value: 0x0001_0004,
+    revision: 0x4,
+    num_pipes: 0x3c,
+    irq_srcs: [0xc, 0x10, 0x30],
+    irq_srcs_ee: 0x800,
+    pipes: 0x1000,
+};
+
 /// BAM v1.7.0, as in MSM8916.
 pub const V1_7_0: Layout = Layout {
-    compatible: "qcom,bam-v1.7.0",
+    version: "1.7.0",
     revision_value: 0x0001_0007,
     revision: 0x1000,
     num_pipes: 0x1008,
@@ -98,9 +111,27 @@ pub const V1_7_0: Layout = Layout {
     pipes: 0x13000,
 };
 
+/// All versions that there are.
+pub const ALL: [&Layout; 2] = [&V1_4_0, &V1_7_0];
+
 const PIPE_STRIDE: u64 = 0x1000;
 
+/// A version without a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no BAM of version \"{0}\" is known: there are 1.4.0 and 1.7.0")]
+pub struct UnknownVersion(String);
+
 impl Layout {
+    /// The layout of a version, "1.4.0" or "1.7.0".
+    ///
+    /// # Errors
+    /// No such version.
+    pub fn of(version: &str) -> Result<&'static Self, UnknownVersion> {
+        let mut all = ALL.into_iter();
+        all.find(|layout| layout.version == version)
+            .ok_or_else(|| UnknownVersion(version.to_owned()))
+    }
+
     /// Size in bytes of the register space of a BAM with `pipes` pipes.
     #[must_use]
     pub fn size(&self, pipes: u8) -> u64 {
@@ -170,34 +201,78 @@ fn register(id: Reg, offset: u64, access: Access<Reg>, reset: u32) -> Register<R
 mod tests {
     use super::*;
 
-    fn offset(pipes: u8, id: Reg) -> u64 {
-        V1_7_0
-            .registers(pipes)
-            .iter()
-            .find(|r| r.id == id)
-            .unwrap()
-            .offset
+    fn offset(layout: &Layout, id: Reg) -> u64 {
+        let table = layout.registers(6);
+        table.iter().find(|r| r.id == id).unwrap().offset
     }
 
-    /// Offsets as `bam_dma.c` has them for v1.7.0.
+    /// Offsets as `bam_dma.c` has them, version by version.
     #[test]
-    fn v1_7_0_offsets() {
-        assert_eq!(V1_7_0.size(6), 0x19000);
-        assert_eq!(offset(6, Reg::IrqSrcsMskEe), 0x3004);
-        assert_eq!(offset(6, Reg::Pipe(5, PipeReg::Ctrl)), 0x18000);
-        assert_eq!(offset(6, Reg::Pipe(4, PipeReg::SwOfsts)), 0x17800);
-        assert_eq!(offset(6, Reg::Pipe(4, PipeReg::EvntReg)), 0x17818);
-        assert_eq!(offset(6, Reg::Pipe(4, PipeReg::FifoSizes)), 0x17820);
+    fn offsets() {
+        use PipeReg::{
+            Ctrl,
+            DescFifoAddr,
+            EvntReg,
+            FifoSizes,
+            Halt,
+            IrqClr,
+            IrqEn,
+            IrqStts,
+            Rst,
+            SwOfsts, //
+        };
+        let known = [
+            (Reg::Ctrl, [0x0, 0x0]),
+            (Reg::Revision, [0x4, 0x1000]),
+            (Reg::NumPipes, [0x3c, 0x1008]),
+            (Reg::DescCntTrshld, [0x8, 0x8]),
+            (Reg::IrqSrcs, [0xc, 0x3010]),
+            (Reg::IrqSrcsMsk, [0x10, 0x3014]),
+            (Reg::IrqSrcsUnmasked, [0x30, 0x3018]),
+            (Reg::IrqStts, [0x14, 0x14]),
+            (Reg::IrqClr, [0x18, 0x18]),
+            (Reg::IrqEn, [0x1c, 0x1c]),
+            (Reg::CnfgBits, [0x7c, 0x7c]),
+            (Reg::IrqSrcsEe, [0x800, 0x3000]),
+            (Reg::IrqSrcsMskEe, [0x804, 0x3004]),
+            (Reg::Pipe(0, Ctrl), [0x1000, 0x13000]),
+            (Reg::Pipe(5, Ctrl), [0x6000, 0x18000]),
+            (Reg::Pipe(4, Rst), [0x5004, 0x17004]),
+            (Reg::Pipe(4, Halt), [0x5008, 0x17008]),
+            (Reg::Pipe(4, IrqStts), [0x5010, 0x17010]),
+            (Reg::Pipe(4, IrqClr), [0x5014, 0x17014]),
+            (Reg::Pipe(4, IrqEn), [0x5018, 0x17018]),
+            (Reg::Pipe(4, SwOfsts), [0x5800, 0x17800]),
+            (Reg::Pipe(4, EvntReg), [0x5818, 0x17818]),
+            (Reg::Pipe(4, DescFifoAddr), [0x581c, 0x1781c]),
+            (Reg::Pipe(4, FifoSizes), [0x5820, 0x17820]),
+        ];
+        for (id, [v1_4_0, v1_7_0]) in known {
+            assert_eq!(offset(&V1_4_0, id), v1_4_0, "{id:?} of 1.4.0");
+            assert_eq!(offset(&V1_7_0, id), v1_7_0, "{id:?} of 1.7.0");
+        }
+        assert_eq!((V1_4_0.size(6), V1_7_0.size(6)), (0x7000, 0x1_9000));
     }
 
-    /// No two registers share an offset, and none lies outside.
+    /// No two registers of a version share an offset, and none lies outside.
     #[test]
     fn offsets_are_unique_and_inside() {
-        let table = V1_7_0.registers(6);
-        let mut offsets: Vec<_> = table.iter().map(|r| r.offset).collect();
-        offsets.sort_unstable();
-        offsets.dedup();
-        assert_eq!(offsets.len(), table.len());
-        assert!(offsets.iter().all(|&o| o + 4 <= V1_7_0.size(6)));
+        for layout in ALL {
+            let table = layout.registers(6);
+            let mut offsets: Vec<_> = table.iter().map(|r| r.offset).collect();
+            offsets.sort_unstable();
+            offsets.dedup();
+            assert_eq!(offsets.len(), table.len());
+            assert!(offsets.iter().all(|&o| o + 4 <= layout.size(6)));
+        }
+    }
+
+    /// Each version is found by its name, and no other.
+    #[test]
+    fn versions() {
+        for layout in ALL {
+            assert_eq!(Layout::of(layout.version), Ok(layout));
+        }
+        assert!(Layout::of("1.7").is_err());
     }
 }

@@ -18,29 +18,43 @@ const CTRL_EN: u32 = 1 << 1;
 const PRCSD_DESC: u32 = 1 << 0;
 /// Interrupt status: a transfer ended.
 const EOT_STATUS: u32 = 1 << 5;
+/// The pipe writes to the guest's memory.
+const CTRL_DIRECTION: u32 = 1 << 3;
+/// Where size and flags are in a descriptor.
+const SIZE_AT: u64 = 4;
 
 /// A descriptor as read from the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Descriptor {
+pub struct Descriptor {
     /// Bus address of the buffer.
-    pub(super) address: u32,
+    pub address: u32,
     /// Its size in bytes.
-    pub(super) size: u16,
-    /// Whether its end is the end of a transfer.
-    pub(super) eot: bool,
-    int: bool,
+    pub size: u16,
+    flags: u16,
 }
 
 impl Descriptor {
     fn parse(bytes: [u8; 8]) -> Self {
         let [a0, a1, a2, a3, s0, s1, f0, f1] = bytes;
-        let flags = u16::from_le_bytes([f0, f1]);
         Self {
             address: u32::from_le_bytes([a0, a1, a2, a3]),
             size: u16::from_le_bytes([s0, s1]),
-            eot: flags & FLAG_EOT != 0,
-            int: flags & FLAG_INT != 0,
+            flags: u16::from_le_bytes([f0, f1]),
         }
+    }
+
+    /// Whether the guest says that a transfer ends here.
+    pub(super) fn ends_transfer(self) -> bool {
+        self.flags & FLAG_EOT != 0
+    }
+
+    /// Size and flags as they are written back, with `len` bytes in the buffer:
+    /// EOT says whether the transfer ends here, all other flags stay.
+    fn filled(self, len: u16, eot: bool) -> [u8; 4] {
+        let kept = self.flags & !FLAG_EOT;
+        let flags = if eot { kept | FLAG_EOT } else { kept };
+        let ([s0, s1], [f0, f1]) = (len.to_le_bytes(), flags.to_le_bytes());
+        [s0, s1, f0, f1]
     }
 }
 
@@ -50,7 +64,8 @@ pub(super) struct Pipe {
     index: u8,
     /// Byte offset of the next descriptor.
     position: u32,
-    int: bool,
+    /// Bytes of the transfer to the guest that lie in the buffers before.
+    pub(super) written: usize,
 }
 
 impl Pipe {
@@ -58,16 +73,12 @@ impl Pipe {
         Self {
             index,
             position: 0,
-            int: false,
+            written: 0,
         }
     }
 
     pub(super) fn index(&self) -> u8 {
         self.index
-    }
-
-    pub(super) fn position(&self) -> u32 {
-        self.position
     }
 
     fn reg(&self, reg: PipeReg) -> Reg {
@@ -78,6 +89,7 @@ impl Pipe {
     /// it may be touched from here on.
     pub(super) fn reset(&mut self, regs: &mut Block<Reg>) {
         self.position = 0;
+        self.written = 0;
         let index = self.index;
         regs.reset(|reg| matches!(reg, Reg::Pipe(i, which) if i == index && which != PipeReg::Rst));
     }
@@ -94,6 +106,18 @@ impl Pipe {
 
     pub(super) fn is_empty(&self, regs: &Block<Reg>) -> bool {
         self.position == regs.get(self.reg(PipeReg::EvntReg))
+    }
+
+    /// Transfers of the guest that the modem has not taken.
+    pub(super) fn untaken(&self, regs: &Block<Reg>) -> u32 {
+        // It may be held in reset already.
+        let ctrl = regs.get(self.reg(PipeReg::Ctrl));
+        if ctrl & (CTRL_EN | CTRL_DIRECTION) != CTRL_EN || !self.ring_is_sane(regs) {
+            return 0;
+        }
+        let (end, bytes) = (regs.get(self.reg(PipeReg::EvntReg)), self.ring_bytes(regs));
+        // The guest may have made the ring smaller since.
+        (end + bytes).saturating_sub(self.position) % bytes / DESCRIPTOR
     }
 
     fn ring_bytes(&self, regs: &Block<Reg>) -> u32 {
@@ -116,37 +140,61 @@ impl Pipe {
         memory: &GuestMemory,
         counters: &mut Counters,
     ) -> Option<Descriptor> {
-        let base = u64::from(regs.get(self.reg(PipeReg::DescFifoAddr)));
         let mut bytes = [0; DESCRIPTOR as usize];
-        if memory
-            .read(base + u64::from(self.position), &mut bytes)
-            .is_err()
-        {
+        if memory.read(self.at(regs), &mut bytes).is_err() {
             counters.dma_outside_mapping += 1;
-            self.int = false;
-            self.done(regs, true);
+            self.advance(regs, EOT_STATUS);
             return None;
         }
-        let descriptor = Descriptor::parse(bytes);
-        self.int = descriptor.int;
-        Some(descriptor)
+        Some(Descriptor::parse(bytes))
     }
 
-    /// Moves on by one descriptor and sets the status that goes with it:
+    /// Bus address of the next descriptor.
+    fn at(&self, regs: &Block<Reg>) -> u64 {
+        u64::from(regs.get(self.reg(PipeReg::DescFifoAddr))) + u64::from(self.position)
+    }
+
+    /// The descriptor that [`Pipe::next`] gave has been read to its end.
+    pub(super) fn taken(&mut self, regs: &mut Block<Reg>, descriptor: Descriptor) {
+        self.done(regs, descriptor, descriptor.ends_transfer());
+    }
+
+    /// `len` bytes were written into the buffer of the descriptor that
+    /// [`Pipe::next`] gave; with `eot` a transfer ends there. Writes that back
+    /// into the ring, as only pipes to the guest do (Qualcomm's sps driver reads
+    /// size and flags again from these, and uses its own copy for the others).
+    pub(super) fn filled(
+        &mut self,
+        regs: &mut Block<Reg>,
+        memory: &GuestMemory,
+        descriptor: Descriptor,
+        len: u16,
+        eot: bool,
+    ) {
+        // It was read from there. Before the position, as the guest looks there next.
+        let _ = memory.write(self.at(regs) + SIZE_AT, &descriptor.filled(len, eot));
+        self.done(regs, descriptor, eot);
+    }
+
+    fn done(&mut self, regs: &mut Block<Reg>, descriptor: Descriptor, eot: bool) {
+        let mut status = 0;
+        if eot {
+            status |= EOT_STATUS;
+        }
+        if descriptor.flags & FLAG_INT != 0 {
+            status |= PRCSD_DESC;
+        }
+        self.advance(regs, status);
+    }
+
+    /// Moves on by one descriptor and adds the status that goes with it:
     /// position first, as the guest reads the status first.
-    pub(super) fn done(&mut self, regs: &mut Block<Reg>, eot: bool) {
+    fn advance(&mut self, regs: &mut Block<Reg>, status: u32) {
         let bytes = self.ring_bytes(regs);
         self.position = (self.position + DESCRIPTOR) % bytes.max(DESCRIPTOR);
         regs.set(self.reg(PipeReg::SwOfsts), self.position);
         let stts = self.reg(PipeReg::IrqStts);
-        let mut status = regs.get(stts);
-        if eot {
-            status |= EOT_STATUS;
-        }
-        if self.int {
-            status |= PRCSD_DESC;
-        }
-        regs.set(stts, status);
+        regs.set(stts, regs.get(stts) | status);
     }
 
     /// Whether the pipe asks for an interrupt.

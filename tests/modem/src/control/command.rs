@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The requests: their form, and what they ask of the modem.
 
+use std::path::{
+    Path,
+    PathBuf, //
+};
 use std::time::Duration;
 
 use bam_dmux_qmi::{
@@ -10,6 +14,7 @@ use bam_dmux_qmi::{
 use serde::Deserialize;
 use serde_json::{
     json,
+    Map,
     Value, //
 };
 
@@ -36,7 +41,13 @@ use crate::modem::{
     LinesPlan,
     Modem, //
 };
+use crate::pace::Change;
 use crate::power::AckMode;
+use crate::profile::{
+    Force,
+    Name,
+    Profile, //
+};
 use crate::shared::Shared;
 
 /// Longest wait that may be asked for.
@@ -51,9 +62,13 @@ pub enum Command {
     Counters,
     ResetCounters,
     Events,
+    Wakes,
     Open {
         channels: Vec<u8>,
+        #[serde(default)]
+        signal: Option<u8>,
     },
+    Pace(Change),
     Close {
         channels: Vec<u8>,
     },
@@ -83,6 +98,19 @@ pub enum Command {
     },
     Idle {
         ms: Option<u64>,
+    },
+    Profile {
+        #[serde(default)]
+        name: Option<Name>,
+        #[serde(default)]
+        seed: Option<u32>,
+        #[serde(default)]
+        set: Map<String, Value>,
+    },
+    Force {
+        what: Force,
+        #[serde(default = "parameters::one")]
+        count: u32,
     },
     Inject {
         hex: String,
@@ -121,6 +149,18 @@ pub enum Command {
         #[serde(default)]
         plan: LinesPlan,
     },
+    Trace {
+        #[serde(default)]
+        json: Option<PathBuf>,
+        #[serde(default)]
+        pcap: Option<PathBuf>,
+    },
+    TraceMark,
+    Replay {
+        number: u32,
+    },
+    ReplayReport,
+    ReplayEnd,
     LinesReport,
     LinesDrawn {
         seed: u64,
@@ -175,6 +215,13 @@ pub enum Command {
     Signal {
         dbm: i16,
     },
+    Mtu {
+        bytes: u32,
+    },
+    OfferPort,
+    Qmap {
+        on: bool,
+    },
     Mute {
         #[serde(default = "parameters::one")]
         count: u32,
@@ -223,6 +270,10 @@ impl Command {
                     .map(|dropped| json!({"dropped": dropped}))
                     .map_err(|error| error.to_string())
             }
+            Self::Pace(change) => {
+                let pace = shared.with(|m| m.change_pace(&change).map(|()| m.pace()));
+                pace.map_err(|error| error.to_string()).and_then(to_json)
+            }
             Self::Hostile(order) => order.start(shared),
             Self::HostileShow(order) => order.show(),
             Self::HostileStatus => hostile::status(shared),
@@ -232,6 +283,10 @@ impl Command {
                 let frames = shared.with(Modem::take_recorded);
                 to_json(frames.iter().map(|f| hex::encode(f)).collect::<Vec<_>>())
             }
+            Self::Trace { json, pcap } => trace(shared, json.as_deref(), pcap.as_deref()),
+            Self::Wakes => to_json(shared.with(|m| m.wakes.list())),
+            Self::Profile { name, seed, set } => profile(shared, name, seed, &set),
+            Self::ReplayReport => to_json(shared.with(|m| m.replay_report())?),
             Self::LinesReport => to_json(shared.with(|m| m.lines_report())),
             Self::LinesDrawn { seed, number } => to_json(Sequence::draw(seed, number)),
             Self::Wait {
@@ -250,13 +305,18 @@ impl Command {
     fn act(self, shared: &Shared) -> Result<(), String> {
         let words = |error: crate::modem::Refused| error.to_string();
         match self {
-            Self::Open { channels } => shared.with(|m| m.open(&channels)).map_err(words),
+            Self::Open { channels, signal } => {
+                shared.with(|m| m.open(&channels, signal)).map_err(words)
+            }
             Self::Close { channels } => shared.with(|m| m.close(&channels)).map_err(words),
             Self::Power { on, force } => shared.with(|m| m.force_power(on, force)).map_err(words),
             Self::Registration { state } => {
                 shared.with(|m| m.set_registration(state)).map_err(words)
             }
+            Self::Replay { number } => shared.with(|m| m.play_replay(number)),
             Self::Signal { dbm } => shared.with(|m| m.set_signal(dbm)).map_err(words),
+            Self::Mtu { bytes } => shared.with(|m| m.set_mtu(bytes)).map_err(words),
+            Self::OfferPort => shared.with(Modem::start_port).map_err(words),
             Self::PlayLines {
                 sequence,
                 repeat,
@@ -305,11 +365,14 @@ impl Command {
     fn tune(self, shared: &Shared) {
         shared.with(|m| match self {
             Self::ResetCounters => m.reset_counters(),
+            Self::TraceMark => m.trace.mark(),
             Self::Acks { mode, ms, power } => m.set_acks(match mode {
                 AckKind::Normal => AckMode::Normal,
                 AckKind::Withhold => AckMode::Withhold { power },
                 AckKind::Delay => AckMode::Delay(Duration::from_millis(ms)),
             }),
+            Self::ReplayEnd => m.end_replay(),
+            Self::Force { what, count } => m.force(what, count),
             Self::Edge { line, action } => m.edge(line, action),
             Self::Idle { ms } => m.set_idle(ms.map(Duration::from_millis)),
             Self::Corrupt {
@@ -333,7 +396,7 @@ impl Command {
             Self::Crash { bam_off, irq } => {
                 m.crash(bam_off);
                 if irq {
-                    m.report_crash();
+                    m.report_crash_in_time();
                 }
             }
             Self::Restart { smsm, delay_ms } => {
@@ -343,6 +406,7 @@ impl Command {
             Self::Record { on } => m.set_record(on),
             Self::Gate { on } => m.set_gate(on),
             Self::Mute { count } => m.mute(count),
+            Self::Qmap { on } => m.allow_qmap(on),
             Self::RefuseCalls {
                 count,
                 reason,
@@ -360,6 +424,29 @@ impl Command {
             _ => {}
         });
     }
+}
+
+/// Copies the trace under the lock, and writes it when nobody waits.
+fn trace(shared: &Shared, json: Option<&Path>, pcap: Option<&Path>) -> Result<Value, String> {
+    let snapshot = shared.with(|m| m.trace.snapshot());
+    let saved = snapshot.save(json, pcap, shared.elapsed());
+    saved.map_err(|error| error.to_string())?;
+    to_json(snapshot.amount)
+}
+
+/// Changes the profile: by name, or figures of the one that is in force. The answer has all figures.
+fn profile(
+    shared: &Shared,
+    name: Option<Name>,
+    seed: Option<u32>,
+    set: &Map<String, Value>,
+) -> Result<Value, String> {
+    let (now, old_seed) = shared.with(|m| m.profile());
+    let profile = name.map_or(now, Profile::named).with(set);
+    let profile = profile.map_err(|error| error.to_string())?;
+    let seed = seed.unwrap_or(old_seed);
+    shared.with(|m| m.set_profile(profile.clone(), seed));
+    Ok(json!({"seed": seed, "figures": to_json(&profile)?}))
 }
 
 fn wait(

@@ -5,19 +5,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::modem::{
-    Boot,
     Modem,
     Options, //
 };
-use crate::power::Times;
 
 fn shared() -> Arc<Shared> {
     let options = Options {
         channels: vec![0],
-        boot: Boot::Manual,
-        times: Times::default(),
-        gate: false,
-        mtu: 1500,
+        ..Options::default()
     };
     Arc::new(Shared::new(Modem::new(options, None).unwrap()).unwrap())
 }

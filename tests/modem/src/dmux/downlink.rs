@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 
 use super::frame::{
+    open,
     transfer,
     Header,
     HEADER, //
@@ -57,7 +58,15 @@ pub struct Downlink {
 impl Downlink {
     /// Queues a well-formed frame, or what corruption makes of it.
     pub fn frame(&mut self, cmd: u8, channel: u8, payload: &[u8], counters: &mut Counters) {
-        let mut bytes = transfer(cmd, channel, payload);
+        self.corruptible(transfer(cmd, channel, payload), counters);
+    }
+
+    /// Queues an OPEN with this signal byte, or what corruption makes of it.
+    pub fn open(&mut self, channel: u8, signal: u8, counters: &mut Counters) {
+        self.corruptible(open(channel, signal), counters);
+    }
+
+    fn corruptible(&mut self, mut bytes: Vec<u8>, counters: &mut Counters) {
         self.corrupt(&mut bytes, counters);
         self.raw(bytes, counters);
     }
@@ -112,6 +121,12 @@ impl Downlink {
     /// There was no descriptor; counted once until something is delivered.
     pub fn starve(&mut self, counters: &mut Counters) {
         counters.rx_starved += u64::from(!std::mem::replace(&mut self.starved, true));
+    }
+
+    /// Whether the first transfer waits for a descriptor.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.starved
     }
 
     /// Transfers that wait.

@@ -98,6 +98,16 @@ pub fn padding(len: usize) -> usize {
     len.wrapping_neg() & 3
 }
 
+/// An OPEN, with what the modem says of itself in the signal byte.
+#[must_use]
+pub fn open(channel: u8, signal: u8) -> Vec<u8> {
+    let header = Header {
+        signal,
+        ..Header::new(OPEN, channel, 0)
+    };
+    header.bytes().to_vec()
+}
+
 /// A whole transfer: header, payload (cut at 65535 bytes) and pad.
 #[must_use]
 pub fn transfer(cmd: u8, channel: u8, payload: &[u8]) -> Vec<u8> {
@@ -114,10 +124,45 @@ pub fn transfer(cmd: u8, channel: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Length of a frame that is as long as its transfer: what QMAP makes of it.
+pub const AS_TRANSFER: u16 = 0xffff;
+/// The link that QMAP's packets belong to.
+const MUX: u8 = 1;
+
+/// A whole transfer with one packet in QMAP: header, QMAP's header (bytes of pad,
+/// link, length with the pad, big-endian), packet and pad. A packet beyond 65532
+/// bytes is cut.
+#[must_use]
+pub fn qmap(channel: u8, packet: &[u8]) -> Vec<u8> {
+    let packet = &packet[..packet.len().min(usize::from(u16::MAX) - 3)];
+    let pad = padding(packet.len());
+    // The sum is at most 65535, the pad at most 3.
+    let len = u16::try_from(packet.len() + pad).unwrap_or(u16::MAX);
+    let [high, low] = len.to_be_bytes();
+    let mut bytes = Header::new(DATA, channel, AS_TRANSFER).bytes().to_vec();
+    bytes.extend_from_slice(&[u8::try_from(pad).unwrap_or(0), MUX, high, low]);
+    bytes.extend_from_slice(packet);
+    bytes.resize(bytes.len() + pad, 0);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A packet in QMAP, byte by byte.
+    #[test]
+    fn qmap_bytes() {
+        let bytes = qmap(3, &[0x45; 5]);
+        let head = [0xfc, 0x33, 0, 0, 0, 3, 0xff, 0xff];
+        assert_eq!(bytes[..8], head);
+        assert_eq!(
+            bytes[8..],
+            [3, 1, 0, 8, 0x45, 0x45, 0x45, 0x45, 0x45, 0, 0, 0]
+        );
+        assert_eq!(qmap(0, &[0x60; 8])[8..12], [0, 1, 0, 8]);
+    }
 
     /// A frame's bytes as the protocol document has them.
     #[test]
@@ -127,6 +172,8 @@ mod tests {
             b"\xfc\x33\x00\x00\x03\x03\x05\x00hello\0\0\0"
         );
         assert_eq!(transfer(OPEN, 0, b""), b"\xfc\x33\0\x01\0\0\0\0");
+        assert_eq!(open(0, 0), transfer(OPEN, 0, b""));
+        assert_eq!(open(4, 0xc3), b"\xfc\x33\xc3\x01\0\x04\0\0");
     }
 
     /// The driver's protocol core reads each right frame of the modem's, and

@@ -13,9 +13,6 @@ use super::frame::{
 };
 use crate::counters::Counters;
 
-/// The modem's buffer, in bytes; no transfer may be longer.
-pub const BUFFER: usize = 2048;
-
 /// What a transfer was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
@@ -37,11 +34,11 @@ pub fn accept<'a>(
 ) -> Frame<'a> {
     counters.uplink_transfers += 1;
     counters.uplink_bytes += transfer.len() as u64;
-    if transfer.len() > BUFFER {
-        // Still looked at: the rest may be right.
-        counters.oversize_transfer += 1;
-    }
-    let Some(header) = Header::parse(transfer) else {
+    let header = Header::parse(transfer);
+    let longest = channels.longest_uplink(header.map_or(0, |h| h.channel));
+    // Still looked at: the rest may be right.
+    counters.oversize_transfer += u64::from(transfer.len() > longest);
+    let Some(header) = header else {
         counters.short_transfer += 1;
         return Frame::Rejected;
     };
@@ -53,15 +50,16 @@ pub fn accept<'a>(
         counters.bad_channel += 1;
         return Frame::Rejected;
     }
-    if header.signal != 0 {
-        counters.nonzero_signal += 1;
-    }
+    check_signal(header, *channels, counters);
     match header.cmd {
         DATA => data(header, &transfer[HEADER..], *channels, counters),
         OPEN => {
             check_command(header, transfer, counters);
             counters.uplink_opens += 1;
             counters.double_open += u64::from(!channels.host.insert(header.channel));
+            if let Some(answer) = channels.answered.get_mut(usize::from(header.channel)) {
+                *answer = header.signal;
+            }
             Frame::Opened(header.channel)
         }
         CLOSE => {
@@ -74,6 +72,19 @@ pub fn accept<'a>(
             counters.bad_command += 1;
             Frame::Rejected
         }
+    }
+}
+
+/// Only an OPEN may say something there, if the modem's has asked for it.
+fn check_signal(header: Header, channels: Channels, counters: &mut Counters) {
+    let allowed = match header.cmd {
+        OPEN => channels.allowed_answer(header.channel),
+        _ => 0,
+    };
+    if header.signal & !allowed != 0 {
+        counters.nonzero_signal += 1;
+    } else if header.signal != 0 {
+        counters.uplink_open_answers += 1;
     }
 }
 
@@ -205,6 +216,35 @@ mod tests {
         bytes[4] = 5;
         bytes.push(0);
         assert_eq!(violated(&run(&bytes)), ["bad_pad"]);
+    }
+
+    /// Linux may answer what the modem has offered, in an OPEN and with the bits
+    /// that are for it; then larger transfers are right.
+    #[test]
+    fn answers_to_offers() {
+        let mut channels = opened();
+        channels.offered[2] = 0x42;
+        let mut open = transfer(OPEN, 2, b"");
+        let count = |bytes: &[u8], channels: &mut Channels| {
+            let mut counters = Counters::default();
+            accept(bytes, channels, &mut counters);
+            let violated = violated(&counters);
+            (counters.uplink_open_answers, violated)
+        };
+        open[2] = 0xd2;
+        channels.host.remove(2);
+        assert_eq!(count(&open, &mut channels), (1, vec![]));
+        assert_eq!(channels.answered[2], 0xd2);
+        let long = transfer(DATA, 2, &[0x45; 4088]);
+        assert_eq!(count(&long, &mut channels), (0, vec![]));
+        let longer = transfer(DATA, 2, &[0x45; 4092]);
+        assert_eq!(count(&longer, &mut channels).1, ["oversize_transfer"]);
+        let mut data = transfer(DATA, 2, &[0x45]);
+        data[2] = 0x02;
+        assert_eq!(count(&data, &mut channels), (0, vec!["nonzero_signal"]));
+        open[2] = 0xd3;
+        channels.host.remove(2);
+        assert_eq!(count(&open, &mut channels), (0, vec!["nonzero_signal"]));
     }
 
     /// OPEN and CLOSE move Linux' half; repeating them is counted.

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! When the modem starts: its first power-up, followed by its OPENs.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::Modem;
+use crate::dmux::channels::COUNT;
+use crate::power::Input;
+use crate::profile::Kind;
+use crate::trace::Milestone;
 
 /// When the modem starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +56,10 @@ const FAST_LOOK: Duration = Duration::from_micros(20);
 pub(super) struct Plan {
     boot: Boot,
     due: Option<Duration>,
+    /// When the firmware that runs has its first power.
+    power_at: Option<Duration>,
+    /// OPENs that are still to come.
+    opens: VecDeque<(Duration, u8)>,
     started: bool,
     subscribed: bool,
 }
@@ -63,6 +72,8 @@ impl Plan {
                 Boot::After(delay) => Some(now + delay),
                 _ => None,
             },
+            power_at: None,
+            opens: VecDeque::new(),
             started: false,
             subscribed: false,
         }
@@ -80,7 +91,14 @@ impl Plan {
 
     pub(super) fn schedule(&mut self, at: Duration) {
         self.started = false;
+        self.power_at = None;
+        self.opens.clear();
         self.due = Some(at);
+    }
+
+    /// Whether there are OPENs to come.
+    pub(super) fn opens(&self) -> bool {
+        !self.opens.is_empty()
     }
 
     pub(super) fn started(&self) -> bool {
@@ -95,8 +113,10 @@ impl Plan {
     }
 
     pub(super) fn deadline(&self, now: Duration) -> Duration {
-        let look = now + self.look_every();
-        self.due.map_or(look, |due| due.min(look))
+        let look = Some(now + self.look_every());
+        let open = self.opens.front().map(|&(at, _)| at);
+        let due = [look, self.due, self.power_at, open];
+        due.into_iter().flatten().min().unwrap_or(now)
     }
 }
 
@@ -109,6 +129,14 @@ impl Modem {
         let subscribed = self.smsm.subscribed(&self.smem);
         if subscribed != self.boot.subscribed {
             self.boot.subscribed = subscribed;
+            self.trace.milestone(
+                self.now,
+                if subscribed {
+                    Milestone::DriverCame
+                } else {
+                    Milestone::DriverLeft
+                },
+            );
             self.events.push(if subscribed {
                 "subscribed"
             } else {
@@ -120,16 +148,51 @@ impl Modem {
         }
         if self.boot.due.is_some_and(|due| due <= self.now) {
             self.boot.due = None;
+            let delay = self.power.draws_mut().time(Kind::StartToPower);
+            self.boot.power_at = Some(self.now + delay);
+        }
+        if self.boot.power_at.is_some_and(|at| at <= self.now) {
+            self.boot.power_at = None;
             self.boot.started = true;
-            self.announce();
+            self.trace.milestone(self.now, Milestone::Boot);
+            self.plan_opens();
+            self.step(Input::Start);
             self.offer_port();
+        }
+        self.send_opens();
+    }
+
+    /// When to open which channel, counted from the first power.
+    fn plan_opens(&mut self) {
+        self.events.push("announce");
+        let draws = self.power.draws_mut();
+        let first = self.now + draws.time(Kind::PowerToOpen);
+        let spread = draws.time(Kind::OpenSpread);
+        let gap = spread / u32::from(COUNT - 1);
+        for (nth, channel) in (0..).zip(self.channel_plan.list()) {
+            self.boot.opens.push_back((first + gap * nth, channel));
+        }
+    }
+
+    fn send_opens(&mut self) {
+        let now = self.now;
+        let mut any = false;
+        while let Some((_, channel)) = self.boot.opens.pop_front_if(|(at, _)| *at <= now) {
+            self.open_channel(channel);
+            any = true;
+        }
+        if any {
+            self.flush();
         }
     }
 
     /// A driver has asked for the power line's interrupt: the first one
-    /// starts the modem, a later one must hear of the channels again.
+    /// starts the modem. Whether a later one hears of the channels again is
+    /// the profile's.
     fn driver_came(&mut self) {
+        let again = self.power.draws().profile().announces_again;
         match self.boot.boot {
+            _ if self.boot.started && !again => {}
             Boot::OnSubscribe(delay) => self.boot.schedule(self.now + delay),
             _ if self.boot.started => self.announce(),
             _ => {}

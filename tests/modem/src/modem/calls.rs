@@ -15,7 +15,8 @@ use serde_json::{
 
 use super::{
     Modem,
-    Refused, //
+    Refused,
+    MTU, //
 };
 use crate::dmux::channels::COUNT;
 use crate::gate::Calls;
@@ -111,6 +112,36 @@ impl Modem {
         self.check_channels(&[])?;
         self.port.qmi.set_signal(dbm);
         self.run_port();
+        Ok(())
+    }
+
+    /// The network's longest packet is so long from now on, in bytes: it is
+    /// told in each later call. No restart of the firmware changes it.
+    ///
+    /// # Errors
+    /// It is not in [`MTU`].
+    pub fn set_mtu(&mut self, mtu: u32) -> Result<(), Refused> {
+        if !MTU.contains(&mtu) {
+            return Err(Refused::BadMtu(mtu));
+        }
+        self.options.mtu = mtu;
+        Ok(())
+    }
+
+    /// Whether the firmware grants QMAP to those who ask for it; not after a
+    /// restart.
+    pub fn allow_qmap(&mut self, allowed: bool) {
+        self.port.qmi.allow_qmap(allowed);
+    }
+
+    /// The firmware's QMI side is up: Linux may open the port, though the
+    /// firmware may be far from opening its channels.
+    ///
+    /// # Errors
+    /// The modem has crashed.
+    pub fn start_port(&mut self) -> Result<(), Refused> {
+        self.check_channels(&[])?;
+        self.offer_port();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! What can be asked of the modem from outside. [`crate::control`] knows how
 //! the requests look.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -22,9 +23,14 @@ use crate::hostile::lines::{
     Signal, //
 };
 use crate::mss::Life;
+use crate::pace::Figures;
 use crate::power::{
     AckMode,
     Input, //
+};
+use crate::profile::{
+    Force,
+    Name, //
 };
 use crate::smd::State;
 use crate::smsm::Bits;
@@ -40,6 +46,9 @@ pub enum Refused {
     /// The channel does not exist.
     #[error("channel {0} does not exist: there are 0 to 7")]
     NoSuchChannel(u8),
+    /// No network has such an MTU.
+    #[error("an MTU of {0} bytes: it must be 68 (IPv4) to 2040 (a frame's longest payload)")]
+    BadMtu(u32),
     /// The modem has crashed.
     #[error("the modem has crashed: give it \"restart\" first")]
     Crashed,
@@ -75,8 +84,18 @@ pub struct Status {
     pub modem_open: Vec<u8>,
     /// Channels that Linux has opened.
     pub host_open: Vec<u8>,
+    /// Signal bytes of Linux' OPEN frames, by channel.
+    pub answers: [u8; COUNT as usize],
     /// Transfers to Linux that wait.
     pub downlink_queued: usize,
+    /// Packets of the network that have not reached the modem.
+    pub downlink_in_air: usize,
+    /// Packets of Linux that have left the TX pipe and not reached the network.
+    pub uplink_in_air: usize,
+    /// How long frames take.
+    pub pace: Figures,
+    /// Version of the BAM.
+    pub bam: &'static str,
     /// Whether each pipe runs: TX, RX.
     pub tx_running: bool,
     /// See above.
@@ -89,6 +108,14 @@ pub struct Status {
     pub gate: bool,
     /// The modem's processor: running, stopped, crashed.
     pub mss: Life,
+    /// How the firmware behaves, and what its figures are drawn from.
+    pub profile: Name,
+    /// See above.
+    pub seed: u32,
+    /// Whether the whole modem stands still.
+    pub frozen: bool,
+    /// What is still to be made to happen, and how often.
+    pub forced: BTreeMap<Force, u32>,
     /// Violations of the protocol so far, by counter.
     pub violations: serde_json::Map<String, serde_json::Value>,
 }
@@ -113,13 +140,22 @@ impl Modem {
             booted: self.boot.started(),
             modem_open: self.channels.modem.list(),
             host_open: self.channels.host.list(),
+            answers: self.channels.answered,
             downlink_queued: self.downlink.len(),
+            downlink_in_air: self.pacing.downlink_in_air(),
+            uplink_in_air: self.pacing.uplink_waiting(),
+            pace: self.pace(),
+            bam: self.options.bam.version,
             tx_running: self.bam.runs(super::TX_PIPE),
             rx_running: self.bam.runs(super::RX_PIPE),
             tx_pending: self.bam.has_descriptor(super::TX_PIPE),
             smd: self.port.smd.state(),
             gate: self.port.gate.on,
             mss: self.mss.life(),
+            profile: self.power.draws().profile().name,
+            seed: self.power.draws().seed(),
+            frozen: self.power.frozen(),
+            forced: self.power.draws().forced().clone(),
             violations: violations
                 .filter(|&(_, count)| count > 0)
                 .map(|(name, count)| (name.to_owned(), count.into()))
@@ -132,6 +168,7 @@ impl Modem {
         self.counters = Counters::default();
         self.port.counted = self.port.qmi.counters();
         self.complaints = 0;
+        self.wakes.clear();
     }
 
     pub(super) fn check_channels(&self, channels: &[u8]) -> Result<(), Refused> {
@@ -144,12 +181,14 @@ impl Modem {
         }
     }
 
-    /// Opens the modem's half of channels, powering up for it.
+    /// Opens the modem's half of channels, powering up for it. The signal byte is
+    /// that of all OPEN frames from now on; without one it stays.
     ///
     /// # Errors
     /// A channel does not exist, or the modem has crashed.
-    pub fn open(&mut self, channels: &[u8]) -> Result<(), Refused> {
+    pub fn open(&mut self, channels: &[u8], signal: Option<u8>) -> Result<(), Refused> {
         self.check_channels(channels)?;
+        self.options.open_signal = signal.unwrap_or(self.options.open_signal);
         for &channel in channels {
             self.channel_plan.insert(channel);
             self.open_channel(channel);
@@ -201,10 +240,11 @@ impl Modem {
         self.step(Input::Acks(mode));
     }
 
-    /// Power-down after this long without vote and transfer, at least
+    /// Power-down after this long without vote and transfer, whatever the profile says, at least
     /// [`SHORTEST_IDLE`]; `None`: never.
     pub fn set_idle(&mut self, idle: Option<Duration>) {
         self.power.times.idle = idle.map(|idle| idle.max(SHORTEST_IDLE));
+        self.power.draws_mut().fall_when_idle();
         self.step(Input::Tick);
     }
 

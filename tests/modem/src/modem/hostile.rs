@@ -29,6 +29,10 @@ use crate::power::{
     Input,
     Phase, //
 };
+use crate::trace::{
+    Direction,
+    Event, //
+};
 
 /// Items that are written at once: the guest waits for the lock.
 const BATCH: usize = 64;
@@ -94,18 +98,23 @@ impl Modem {
 
     /// False if there is no descriptor.
     fn write_frame(&mut self, serial: u32, item: &Item) -> bool {
-        let buffer = self.bam.lend(RX_PIPE, &self.memory, &mut self.counters);
-        let (Some((address, size)), Some(run)) = (buffer, &mut self.hostile) else {
+        let lent = self.bam.lend(RX_PIPE, &self.memory, &mut self.counters);
+        let (Some(descriptor), Some(run)) = (lent, &mut self.hostile) else {
             return false;
         };
+        let (address, size) = (descriptor.address, descriptor.size);
         let bytes = run.table().transfer(item, serial, FIRST);
-        let len = bytes.len().min(usize::from(size));
-        let written = self.memory.write(address.into(), &bytes[..len]);
-        self.bam.complete(RX_PIPE, true);
+        // Each item has one buffer, so that the run knows which.
+        let len = u16::try_from(bytes.len()).map_or(size, |len| len.min(size));
+        let part = &bytes[..len.into()];
+        let written = self.memory.write(address.into(), part);
+        self.bam.complete(RX_PIPE, &self.memory, descriptor, len);
         self.counters.dma_outside_mapping += u64::from(written.is_err());
+        self.trace
+            .frame(self.now, Direction::Downlink, &bytes[..usize::from(len)]);
         self.counters.downlink_frames += 1;
-        self.counters.downlink_bytes += len as u64;
-        let whole = written.is_ok() && len == bytes.len();
+        self.counters.downlink_bytes += u64::from(len);
+        let whole = written.is_ok() && part.len() == bytes.len();
         let buffer = Buffer { address, size };
         if run.written(item, &bytes, buffer, whole, self.now) {
             self.bam_interrupt();
@@ -185,6 +194,7 @@ impl Modem {
             return;
         };
         if run.storm_is_due(self.now) {
+            self.trace.record(self.now, Event::Interrupt(Line::Bam));
             self.msix.fire(Line::Bam as u32);
         }
         if run.resume(self.now) {

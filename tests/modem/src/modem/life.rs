@@ -20,30 +20,37 @@ use crate::power::{
     Input, //
 };
 use crate::smsm::Bits;
+use crate::trace::Milestone;
 
 impl Modem {
     /// Linux writes to the processor's registers.
     pub(super) fn mss_write(&mut self, offset: u64, data: &[u8]) {
         match self.mss.write(offset, data, &mut self.counters) {
             Some(Request::Stop) => {
-                self.freeze(Life::Stopped);
+                self.halt(Life::Stopped);
+                self.trace.milestone(self.now, Milestone::Stop);
                 self.events.push("mss-stop");
             }
             Some(Request::Start) => {
+                self.events.push("mss-start");
                 if self.faults.crashed {
                     self.renew(false, self.options.boot);
                     if self.lines.boots {
                         self.boot_after(BOOT);
+                    } else if self.power.draws().profile().boots_when_started
+                        && self.options.boot == Boot::Manual
+                    {
+                        self.boot_after(Duration::ZERO);
                     }
                 }
-                self.events.push("mss-start");
             }
             None => {}
         }
     }
 
-    fn freeze(&mut self, life: Life) {
+    fn halt(&mut self, life: Life) {
         self.step(Input::Crash);
+        self.wakes.end();
         self.faults.crashed = true;
         self.mss.set_life(life);
     }
@@ -51,9 +58,10 @@ impl Modem {
     /// Stops the modem mid-way: lines frozen, pipes standing still. With
     /// `bam_off` the BAM loses power, too.
     pub fn crash(&mut self, bam_off: bool) {
-        self.freeze(Life::Crashed);
+        self.halt(Life::Crashed);
+        self.trace.milestone(self.now, Milestone::Crash);
         if bam_off {
-            self.bam.set_power(false);
+            self.switch_bam(false);
         }
         self.events.push("crash");
     }
@@ -61,7 +69,8 @@ impl Modem {
     /// Tells Linux that the processor has crashed, as a watchdog does.
     pub fn report_crash(&mut self) {
         self.counters.mss_irqs += 1;
-        self.msix.fire(Line::Mss as u32);
+        self.interrupt(Line::Mss);
+        self.events.push("crash-told");
     }
 
     /// A new firmware: no power, all channels closed, no calls, queues empty,
@@ -78,14 +87,27 @@ impl Modem {
     fn renew(&mut self, zero: bool, boot: Boot) {
         self.faults = Faults::default();
         self.hostile = None;
+        // Linux has stopped the old one itself.
+        let known = self.mss.life() == Life::Stopped;
         self.mss.set_life(Life::Running);
         self.record.clear();
         self.set_acks(AckMode::Normal);
         self.power.times = self.options.times;
+        let profile = self.options.profile.clone();
+        self.power.draws_mut().set_profile(profile);
         self.boot.renew(boot, self.now);
         self.channels = Channels::default();
+        self.trace.milestone(self.now, Milestone::Restart);
+        self.trace.channels(self.now, self.channels);
         self.downlink.clear();
-        self.bam.set_power(false);
+        self.clear_pace();
+        self.report_due = None;
+        if known {
+            self.power_bam(false);
+            self.losses.known();
+        } else {
+            self.switch_bam(false);
+        }
         let ack = self.smsm.modem(&self.smem).ack && !zero;
         self.set_bits(Bits { power: false, ack });
         let bits = self.smsm.apps(&self.smem);

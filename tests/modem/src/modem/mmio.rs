@@ -8,11 +8,16 @@ use super::{
 };
 use crate::bam::Event;
 use crate::hostile::lines::Moment;
-use crate::power::Input;
+use crate::power::{
+    Input,
+    Phase, //
+};
+use crate::trace::Doorbell;
 use crate::{
     apcs,
     mss,
-    tcsr, //
+    tcsr,
+    trace, //
 };
 
 const APCS: u64 = 0x2_0000;
@@ -91,12 +96,18 @@ impl Modem {
         match self.space(offset) {
             Space::Bam(at) => {
                 self.note_unpowered("write", at);
+                let misuse = self.counters.pipe_misuse;
                 let event = self.bam.write(at, data, &mut self.counters);
+                if self.counters.pipe_misuse > misuse {
+                    self.note_misuse(event);
+                }
+                self.note_reset(event);
                 self.bam_event(event);
             }
             Space::Apcs(at) => {
                 let rung = apcs::rung(at, data, &mut self.counters);
                 if rung.smsm {
+                    self.doorbell(Doorbell::Smsm);
                     self.check_boot();
                     self.see_apps();
                     // Read again: a hostile modem may have changed them.
@@ -104,6 +115,7 @@ impl Modem {
                     self.step(Input::Apps(bits));
                 }
                 if rung.smd {
+                    self.doorbell(Doorbell::Smd);
                     self.run_port();
                 }
             }
@@ -123,13 +135,24 @@ impl Modem {
         }
     }
 
+    fn doorbell(&mut self, doorbell: Doorbell) {
+        self.trace
+            .record(self.now, trace::Event::Doorbell(doorbell));
+    }
+
     /// Linux has rung: looks what it has changed, before the modem acts on it.
     fn see_apps(&mut self) {
         let (new, old) = (self.smsm.apps(&self.smem), self.power.apps());
+        self.trace.linux_bits(self.now, new);
         if new.ack != old.ack {
             self.counters.acks_seen += 1;
             self.acks_due = self.acks_due.saturating_sub(1);
+            self.see_disconnected();
+            if self.acks_due == 0 {
+                self.losses.known();
+            }
             self.seen.see(Moment::Ack);
+            self.events.push("linux-ack");
         }
         match (old.power, new.power) {
             (false, true) => self.seen.see(Moment::Vote),
@@ -139,12 +162,22 @@ impl Modem {
         self.play_lines();
     }
 
+    /// Linux has acked a change of the power line: if it is the fall, and no older change is
+    /// without its ack, both pipes have to be at rest.
+    fn see_disconnected(&mut self) {
+        let of_fall = self.power.phase() == Phase::Falling && self.acks_due == 0;
+        if of_fall && (self.bam.enabled(TX_PIPE) || self.bam.enabled(RX_PIPE)) {
+            self.counters.acked_connected += 1;
+            self.complain(&"Linux acked the fall of the power line with a pipe still enabled");
+        }
+    }
+
     fn note_unpowered(&mut self, what: &str, offset: u64) {
         if !self.bam.powered() {
             let phase = self.power.phase();
             let words =
                 format!("{what} of BAM register {offset:#x} without power (phase {phase:?})");
-            let unaware = self.smsm.modem(&self.smem).power || self.acks_due > 0;
+            let unaware = self.is_unaware();
             // It may run on another processor while the driver is told that the
             // power goes, and nothing of the DMA engine's can keep it from that.
             if unaware || self.bam.is_for_handler(offset) {
@@ -160,10 +193,12 @@ impl Modem {
         match event {
             Event::Doorbell(TX_PIPE) => {
                 self.counters.tx_doorbells += 1;
+                self.doorbell(Doorbell::Tx);
                 self.take_uplink();
             }
             Event::Doorbell(RX_PIPE) => {
                 self.counters.rx_doorbells += 1;
+                self.doorbell(Doorbell::Rx);
                 self.give_downlink();
             }
             Event::BamReset => self.events.push("bam-reset"),

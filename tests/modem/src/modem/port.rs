@@ -5,6 +5,7 @@
 use bam_dmux_qmi::{
     Event,
     Family,
+    Format,
     Identity, //
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Port {
     pub(super) smd: Smd,
     pub(super) qmi: bam_dmux_qmi::Modem,
     pub(super) gate: Gate,
+    pub(super) format: Format,
     pub(super) links: Links,
     pub(super) identity: Identity,
     /// The QMI side's counters when ours were last set to 0.
@@ -51,6 +53,7 @@ impl Port {
             smd: Smd::create(smem),
             qmi: bam_dmux_qmi::Modem::new(identity.clone()),
             gate: Gate::new(gate),
+            format: Format::default(),
             links: Links::default(),
             identity,
             counted: bam_dmux_qmi::Counters::default(),
@@ -70,6 +73,7 @@ impl Modem {
     pub(super) fn renew_port(&mut self) {
         self.port.qmi.restart();
         self.port.gate = Gate::new(self.options.gate);
+        self.port.format = Format::default();
         let change = self.port.smd.withdraw(&self.smem);
         self.note_port(change);
         self.run_port();
@@ -83,12 +87,13 @@ impl Modem {
         self.port.smd = Smd::create(&self.smem);
         self.port.qmi.restart();
         self.port.gate = Gate::new(self.port.gate.on);
+        self.port.format = Format::default();
     }
 
     /// Does what there is to do at the port: after a doorbell of Linux, or
     /// when the QMI side may have something to say.
     pub(super) fn run_port(&mut self) {
-        if self.faults.crashed {
+        if self.is_still() {
             return;
         }
         let change = self.port.smd.look(&self.smem, &mut self.counters);
@@ -103,22 +108,24 @@ impl Modem {
                 channels: self.channel_plan,
                 mtu: self.options.mtu,
             };
+            self.trace.qmi(self.now, &packet);
             self.port.qmi.receive(&packet, &view);
             self.carry_frames();
         }
         if self.port.smd.take_interrupt() {
             self.counters.smd_irqs += 1;
-            self.msix.fire(Line::Smd as u32);
+            self.interrupt(Line::Smd);
         }
     }
 
     /// Takes frames and events from the QMI side.
     fn carry_frames(&mut self) {
         while let Some(frame) = self.port.qmi.take_frame() {
+            self.trace.qmi(self.now, &frame);
             self.port.smd.send(frame, &mut self.counters);
         }
         while let Some(event) = self.port.qmi.take_event() {
-            self.note_call(event);
+            self.note_event(event);
         }
         self.port.smd.flush(&self.smem, &mut self.counters);
     }
@@ -126,12 +133,30 @@ impl Modem {
     fn note_port(&mut self, change: Option<Change>) {
         match change {
             Some(Change::Opened) => self.events.push("smd-open"),
-            Some(Change::Closed) => self.events.push("smd-close"),
+            Some(Change::Closed) => {
+                self.events.push("smd-close");
+                if self.power.draws().profile().forgets_clients {
+                    self.forget_clients();
+                }
+            }
             None => {}
         }
     }
 
-    fn note_call(&mut self, event: Event) {
+    /// The port is closed, and with it go its clients and their calls.
+    fn forget_clients(&mut self) {
+        let view = View {
+            links: &self.port.links,
+            channels: self.channel_plan,
+            mtu: self.options.mtu,
+        };
+        self.port.qmi.forget_clients(&view);
+        while let Some(event) = self.port.qmi.take_event() {
+            self.note_event(event);
+        }
+    }
+
+    fn note_event(&mut self, event: Event) {
         let (what, channel, family) = match event {
             Event::CallUp {
                 channel,
@@ -149,6 +174,11 @@ impl Modem {
             Event::CallDown { channel, family } => {
                 self.port.gate.call_down(channel, family == Family::V6);
                 ("call-down", channel, family)
+            }
+            Event::Format(format) => {
+                self.port.format = format;
+                self.events.push("format");
+                return;
             }
         };
         let family = match family {

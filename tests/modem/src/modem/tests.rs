@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The whole modem against a guest that does what the kernel's drivers do.
 
+mod firmware;
 mod guest;
 mod hostile;
 mod lines;
+mod pacing;
 mod port;
+mod trace;
 
 use std::time::Duration;
 
@@ -99,8 +102,7 @@ fn downlink_wakes() {
     guest.modem.set_idle(Some(Duration::ZERO));
     guest.clear();
     guest.pass(5);
-    guest.apps.ack ^= true;
-    guest.smsm();
+    guest.disconnect();
     assert!(!guest.modem.status().bam_powered);
     let mut packet = vec![0x45; 20];
     packet[16..20].copy_from_slice(&[10, 64, 0, 2]);
@@ -177,10 +179,42 @@ fn unpowered_access() {
     assert!(!guest.modem.status().pc);
     guest.write(0x1_8004, 1);
     assert_eq!(guest.violations(), [], "before the ack it may");
-    guest.apps.ack ^= true;
-    guest.smsm();
+    guest.disconnect();
     guest.write(0x1_8004, 1);
     assert_eq!(guest.violations(), [("unpowered_access", 1)]);
+}
+
+/// An ack of the fall while a pipe is still enabled says what is not so.
+#[test]
+fn ack_with_a_pipe_enabled() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.pass(500);
+    guest.apps.ack ^= true;
+    guest.smsm();
+    assert_eq!(guest.violations(), [("acked_connected", 1)]);
+}
+
+/// The list of wake-ups has the times that Linux took.
+#[test]
+fn wakes_are_timed() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.send(&frame::transfer(frame::OPEN, 0, b""));
+    guest.clear();
+    guest.pass(600);
+    assert!(!guest.modem.status().pc);
+    guest.disconnect();
+    guest.modem.reset_counters();
+    guest.vote(true);
+    guest.pass(3);
+    guest.connect(8);
+    guest.pass(2);
+    guest.send(&frame::transfer(frame::DATA, 0, b"\x45"));
+    let wakes = guest.modem.wakes.list();
+    assert_eq!(wakes.len(), 1);
+    assert_eq!(wakes[0].connect_us, Some(3000));
+    assert_eq!(wakes[0].frame_us, Some(2000));
 }
 
 /// Missing acks are a violation only while there is a driver.
@@ -211,14 +245,14 @@ fn crash_and_restart() {
     let after = guest.modem.status();
     assert_eq!((before.pc, before.ack), (after.pc, after.ack));
     assert_eq!(guest.modem.counters.uplink_transfers, 0);
-    assert!(guest.modem.open(&[0]).is_err());
+    assert!(guest.modem.open(&[0], None).is_err());
     guest.modem.restart(true, None);
     let status = guest.modem.status();
     assert!(!status.pc && !status.ack && !status.bam_powered && status.modem_open.is_empty());
     guest.vote(true);
     assert!(guest.modem.status().pc && guest.modem.status().ack);
     guest.connect(32);
-    guest.modem.open(&[1]).unwrap();
+    guest.modem.open(&[1], None).unwrap();
     assert_eq!(guest.received().len(), 1);
 }
 

@@ -29,6 +29,12 @@ pub fn far_v4(channel: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 64, channel, 1)
 }
 
+/// Linux' IPv4 address on a channel, if it is configured by hand.
+#[must_use]
+pub fn linux_v4(channel: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 64, channel, 2)
+}
+
 /// The far end's IPv6 address on a channel, prefix length 64.
 #[must_use]
 pub fn far_v6(channel: u8) -> Ipv6Addr {

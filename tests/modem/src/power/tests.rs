@@ -4,6 +4,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod firmware;
+
 const MS: Duration = Duration::from_millis(1);
 
 /// A modem and what its lines look like from Linux.
@@ -18,7 +20,11 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         Self {
-            power: Power::new(Times::default(), Bits::default()),
+            power: Power::new(
+                Times::default(),
+                Draws::new(Profile::instant(), 1),
+                Bits::default(),
+            ),
             now: Duration::ZERO,
             apps: Bits::default(),
             modem: Bits::default(),

@@ -14,6 +14,7 @@ use std::net::{
 use super::*;
 use crate::network::{
     Family,
+    Format,
     LinkCounters,
     Settings,
     V4,

@@ -36,6 +36,18 @@ const VERSIONS: [(u8, u16, u16); 5] = [
     (Id::Wda as u8, 1, 16),
 ];
 
+/// The name of a message, if the service knows it.
+pub(crate) fn name(message: u16) -> Option<&'static str> {
+    Some(match message {
+        SYNC => "sync",
+        GET_VERSION_INFO => "get version info",
+        ALLOCATE_CID => "allocate client",
+        RELEASE_CID => "release client",
+        SET_DATA_FORMAT => "set data format",
+        _ => return None,
+    })
+}
+
 /// Answers a message.
 pub(crate) fn answer(
     message: u16,
@@ -87,8 +99,8 @@ fn release(tlvs: &Tlvs<'_>, services: &mut Services, context: &mut Context<'_>) 
     Ok(Writer::new().put(0x01, &[number, client]))
 }
 
-/// The host has started anew, and knows of no client.
-fn release_all(services: &mut Services, context: &mut Context<'_>) {
+/// All clients go: the host has started anew, or the firmware forgets them.
+pub(crate) fn release_all(services: &mut Services, context: &mut Context<'_>) {
     for id in Id::ALL {
         let service = services.get_mut(id);
         for client in service.clients() {

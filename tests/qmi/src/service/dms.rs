@@ -61,6 +61,30 @@ const UIM_READY: u8 = 0;
 /// LTE band 1.
 const LTE_BANDS: u64 = 1;
 
+/// The name of a message, if the service knows it.
+pub(crate) fn name(message: u16) -> Option<&'static str> {
+    Some(match message {
+        RESET => "reset",
+        EVENT_REPORT => "event report",
+        GET_CAPABILITIES => "get capabilities",
+        GET_MANUFACTURER => "get manufacturer",
+        GET_MODEL => "get model",
+        GET_REVISION => "get revision",
+        GET_MSISDN => "get msisdn",
+        GET_IDS => "get ids",
+        GET_PIN_STATUS => "get pin status",
+        GET_HARDWARE_REVISION => "get hardware revision",
+        GET_OPERATING_MODE => "get operating mode",
+        SET_OPERATING_MODE => "set operating mode",
+        GET_ICCID => "get iccid",
+        GET_CK_STATUS => "get ck status",
+        GET_IMSI => "get imsi",
+        GET_UIM_STATE => "get uim state",
+        GET_BAND_CAPABILITIES => "get band capabilities",
+        _ => return None,
+    })
+}
+
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Dms {

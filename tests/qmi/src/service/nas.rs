@@ -45,6 +45,30 @@ const CONFIG_SIGNAL_INFO: u16 = 0x0050;
 const SIGNAL_INFO: u16 = 0x0051;
 const CONFIG_SIGNAL_INFO_V2: u16 = 0x006c;
 
+/// The name of a message, if the service knows it.
+pub(crate) fn name(message: u16) -> Option<&'static str> {
+    Some(match message {
+        RESET => "reset",
+        EVENT_REPORT => "event report",
+        REGISTER_INDICATIONS => "register indications",
+        GET_SIGNAL_STRENGTH => "get signal strength",
+        INITIATE_REGISTER => "initiate register",
+        SERVING_SYSTEM => "serving system",
+        GET_HOME_NETWORK => "get home network",
+        GET_TECHNOLOGY_PREFERENCE => "get technology preference",
+        GET_RF_BAND => "get rf band",
+        SET_SELECTION_PREFERENCE => "set selection preference",
+        GET_SELECTION_PREFERENCE => "get selection preference",
+        GET_PLMN_NAME => "get plmn name",
+        GET_SYSTEM_INFO => "get system info",
+        SYSTEM_INFO => "system info",
+        GET_SIGNAL_INFO => "get signal info",
+        CONFIG_SIGNAL_INFO => "config signal info",
+        SIGNAL_INFO => "signal info",
+        _ => return None,
+    })
+}
+
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Nas {

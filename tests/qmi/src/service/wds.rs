@@ -76,6 +76,26 @@ const NO_SERVICE: CallEnd = CallEnd {
     verbose_reason: 2001,
 };
 
+/// The name of a message, if the service knows it.
+pub(crate) fn name(message: u16) -> Option<&'static str> {
+    Some(match message {
+        RESET => "reset",
+        EVENT_REPORT => "event report",
+        INDICATION_REGISTER => "indication register",
+        START_NETWORK => "start network",
+        STOP_NETWORK => "stop network",
+        PACKET_SERVICE_STATUS => "packet service status",
+        GET_PACKET_STATISTICS => "get packet statistics",
+        GET_CURRENT_SETTINGS => "get current settings",
+        GET_AUTOCONNECT => "get autoconnect",
+        SET_IP_FAMILY => "set ip family",
+        SET_AUTOCONNECT => "set autoconnect",
+        BIND_DATA_PORT => "bind data port",
+        BIND_MUX_DATA_PORT => "bind mux data port",
+        _ => return None,
+    })
+}
+
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Wds {

@@ -15,8 +15,10 @@ use super::tlv::{
 /// Longest frame that is taken, in bytes; libqmi's are shorter than 2 KiB.
 const LONGEST: usize = 4096;
 
-const MARKER: u8 = 1;
-const FROM_MODEM: u8 = 0x80;
+/// First byte of each frame.
+pub(crate) const MARKER: u8 = 1;
+/// Control flags of the modem's frames.
+pub(crate) const FROM_MODEM: u8 = 0x80;
 const CTL: u8 = 0;
 
 /// A message from the host.

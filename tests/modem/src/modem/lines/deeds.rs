@@ -49,7 +49,7 @@ impl Modem {
             Deed::Drop { told } => return self.tamper(false, told),
             Deed::Raise { told } => return self.tamper(true, told),
             Deed::Dark => {
-                self.bam.set_power(false);
+                self.switch_bam(false);
                 return true;
             }
             Deed::Theirs(signal) => {
@@ -93,7 +93,7 @@ impl Modem {
     }
 
     fn tamper(&mut self, on: bool, told: bool) -> bool {
-        self.bam.set_power(on);
+        self.switch_bam(on);
         let bits = self.smsm.modem(&self.smem);
         self.write_bits(Bits { power: on, ..bits });
         if told {
@@ -149,7 +149,7 @@ impl Modem {
     /// Line and BAM are what the handshake takes them for.
     fn tell_the_truth(&mut self, told: bool) {
         let phase = self.power.phase();
-        self.bam.set_power(phase != Phase::Off);
+        self.switch_bam(phase != Phase::Off);
         let bits = Bits {
             power: matches!(phase, Phase::Rising | Phase::On),
             ..self.smsm.modem(&self.smem)

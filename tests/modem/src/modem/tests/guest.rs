@@ -24,10 +24,7 @@ pub(super) struct Guest {
 fn options() -> Options {
     Options {
         channels: vec![0, 3],
-        boot: Boot::Manual,
-        times: Times::default(),
-        gate: false,
-        mtu: 1500,
+        ..Options::default()
     }
 }
 
@@ -123,6 +120,15 @@ impl Guest {
         self.smsm();
     }
 
+    /// What bam-dmux does on a falling power line: the pipes first, then the ack.
+    pub(super) fn disconnect(&mut self) {
+        for pipe in [TX_PIPE, RX_PIPE] {
+            self.write(0x1_3004 + u64::from(pipe) * 0x1000, 1);
+        }
+        self.apps.ack ^= true;
+        self.smsm();
+    }
+
     pub(super) fn descriptor(&mut self, pipe: u8, slot: u32, address: u64, size: u16) {
         let mut bytes = u32::try_from(address).unwrap().to_le_bytes().to_vec();
         bytes.extend(size.to_le_bytes());
@@ -148,9 +154,14 @@ impl Guest {
     }
 
     pub(super) fn send(&mut self, transfer: &[u8]) {
-        self.modem.memory.write(TX_BUFFER, transfer).unwrap();
+        self.send_from(TX_BUFFER, transfer);
+    }
+
+    /// Sends from a buffer at another place than that of [`Guest::send`].
+    pub(super) fn send_from(&mut self, buffer: u64, transfer: &[u8]) {
+        self.modem.memory.write(buffer, transfer).unwrap();
         let len = u16::try_from(transfer.len()).unwrap();
-        self.descriptor(TX_PIPE, self.tx, TX_BUFFER, len);
+        self.descriptor(TX_PIPE, self.tx, buffer, len);
         self.tx += 1;
         self.write(0x1_7818, self.tx % 4095 * 8);
     }

@@ -281,6 +281,94 @@ fn gate() {
     assert_eq!(guest.violations(), []);
 }
 
+/// A program asks for QMAP over the port: packets come as such, with the length
+/// that says so, what Linux sends is dropped, and a restart ends it.
+#[test]
+fn qmap() {
+    const WDA: u8 = 0x1a;
+    let mut phone = Phone::new();
+    phone.open();
+    phone.guest.modem.allow_qmap(true);
+    let allocated = phone.ask(&request(0, 0, 0x22, &[1, 1, 0, WDA]));
+    let client = *allocated[0].last().unwrap();
+    let both = [0x12, 4, 0, 5, 0, 0, 0, 0x13, 4, 0, 5, 0, 0, 0];
+    phone.ask(&request(WDA, client, 0x20, &both));
+    assert_eq!(phone.events("format"), 1);
+    let guest = &mut phone.guest;
+    guest.send(&frame::transfer(frame::OPEN, 3, b""));
+    guest.received();
+    let deliver = |guest: &mut Guest| {
+        guest
+            .modem
+            .packet_from_network(&packet([10, 64, 3, 1], [10, 64, 3, 2]));
+        guest.modem.flush();
+        guest.received()[0].len
+    };
+    assert_eq!(deliver(guest), 0xffff);
+    let own = packet([10, 64, 3, 2], [10, 64, 3, 1]);
+    guest.send(&frame::transfer(frame::DATA, 3, &own));
+    let counters = &guest.modem.counters;
+    assert_eq!(
+        (counters.uplink_in_qmap, counters.uplink_undelivered),
+        (1, 0)
+    );
+    guest.modem.restart(true, None);
+    guest.modem.boot_after(Duration::ZERO);
+    guest.connect(32);
+    guest.send(&frame::transfer(frame::OPEN, 3, b""));
+    guest.received();
+    assert_eq!(deliver(guest), 20);
+    assert_eq!(guest.violations(), []);
+}
+
+/// Firmware whose QMI side is up before its channels are; and a network of
+/// another MTU, which a restart does not change.
+#[test]
+fn port_before_channels() {
+    let mut phone = Phone::new();
+    phone.guest.modem.set_mtu(1430).unwrap();
+    assert_eq!(phone.guest.modem.set_mtu(2041), Err(Refused::BadMtu(2041)));
+    phone.guest.modem.crash(false);
+    assert_eq!(phone.guest.modem.start_port(), Err(Refused::Crashed));
+    phone.guest.modem.restart(true, None);
+    phone.settle();
+    phone.guest.modem.start_port().unwrap();
+    phone.settle();
+    phone.open();
+    let status = phone.guest.modem.status();
+    assert_eq!((status.pc, status.modem_open), (false, vec![]));
+    assert_eq!(phone.guest.modem.options.mtu, 1430);
+    phone.guest.modem.boot_after(Duration::ZERO);
+    phone.settle();
+    assert_eq!(phone.guest.modem.status().smd, State::Opened, "left alone");
+}
+
+/// Firmware that forgets its clients when the port closes ends their calls.
+#[test]
+fn forgets_clients() {
+    const WDS: u8 = 1;
+    for (forgets, left) in [(false, 1), (true, 0)] {
+        let mut phone = Phone::new();
+        let set = serde_json::json!({"forgets_clients": forgets});
+        let profile = Profile::instant().with(set.as_object().unwrap()).unwrap();
+        phone.guest.modem.set_profile(profile, 1);
+        phone.open();
+        let allocated = phone.ask(&request(0, 0, 0x22, &[1, 1, 0, WDS]));
+        let client = *allocated[0].last().unwrap();
+        phone.ask(&request(
+            WDS,
+            client,
+            0x20,
+            b"\x14\x01\x00a\x19\x01\x00\x04",
+        ));
+        assert_eq!(phone.events("call-up:0:4"), 1);
+        phone.set_state(0);
+        let qmi = phone.guest.modem.call_status().qmi;
+        assert_eq!((qmi.clients.len(), qmi.calls.len()), (left, left));
+        assert_eq!(phone.events("call-down:0:4"), u64::from(forgets));
+    }
+}
+
 /// Linux stops the processor dead, and starts it with new firmware that
 /// boots by itself. Told so by an interrupt, it does the same after a crash.
 #[test]
@@ -348,4 +436,36 @@ proptest! {
         }
         prop_assert_eq!(phone.guest.violations(), []);
     }
+}
+
+/// The trace has what was asked at the port, and what was answered.
+#[test]
+fn trace_of_the_port() {
+    use crate::trace::Doorbell;
+    use bam_dmux_qmi::summary::Kind;
+
+    let mut phone = Phone::new();
+    phone.open();
+    phone.guest.modem.trace.mark();
+    // CTL, get version info.
+    phone.ask(&[1, 11, 0, 0, 0, 0, 0, 9, 0x21, 0, 0, 0]);
+    let snapshot = phone.guest.modem.trace.snapshot();
+    let found: Vec<_> = snapshot
+        .events
+        .iter()
+        .map(|stamped| stamped.event)
+        .collect();
+    let messages: Vec<_> = found
+        .iter()
+        .filter_map(|event| match event {
+            Event::Qmi(message) => Some((message.kind, message.message, message.transaction)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        messages,
+        [(Kind::Request, 0x21, 9), (Kind::Response, 0x21, 9)]
+    );
+    assert!(found.contains(&Event::Doorbell(Doorbell::Smd)));
+    assert!(found.contains(&Event::Interrupt(Line::Smd)));
 }

@@ -101,6 +101,26 @@ fn sync() {
     );
 }
 
+/// Firmware that forgets its clients ends their calls, and does not know them.
+#[test]
+fn forget_clients() {
+    let mut bench = Bench::new();
+    let wds = bench.client(WDS);
+    let start = Writer::new().text(0x14, "internet");
+    assert_eq!(bench.error(wds, 0x20, &start), 0);
+    bench.events();
+    bench.modem.forget_clients(&TwoChannels::default());
+    assert_eq!(bench.listen(), []);
+    assert_eq!(bench.events().len(), 1);
+    assert_eq!(bench.modem.status().calls, []);
+    assert_eq!(bench.error(wds, 0x22, &Writer::new()), 7);
+    assert_ne!(
+        bench.client(WDS),
+        wds,
+        "a number is not given out again at once"
+    );
+}
+
 /// The data format is raw IP, and a quality header is refused.
 #[test]
 fn data_format() {
@@ -114,6 +134,41 @@ fn data_format() {
     let response = bench.get(wda, 0x21, &Writer::new());
     assert_eq!(response.tlv(0x11), Some(&[2, 0, 0, 0][..]));
     assert_eq!(response.tlv(0x12), response.tlv(0x13));
+}
+
+/// QMAP is granted by firmware that can do it, to those who want it both ways;
+/// the channels' owner hears of each change, and a restart ends it.
+#[test]
+fn qmap() {
+    let format = |up, down| Writer::new().word(0x11, 2).word(0x12, up).word(0x13, down);
+    let mut bench = Bench::new();
+    let wda = bench.client(WDA);
+    let protocols = |heard: &Heard| [0x12, 0x13].map(|kind| heard.tlv(kind).unwrap()[0]);
+    let refused = bench.get(wda, 0x20, &format(5, 5));
+    assert_eq!((refused.error(), protocols(&refused)), (0, [0, 0]));
+    assert_eq!(bench.events(), []);
+
+    bench.modem.allow_qmap(true);
+    for (asked, granted, events) in [
+        ((5, 0), 0, vec![]),
+        ((5, 5), 5, vec![Event::Format(Format::Qmap)]),
+        ((5, 5), 5, vec![]),
+        ((0, 0), 0, vec![Event::Format(Format::RawIp)]),
+    ] {
+        let answer = bench.get(wda, 0x20, &format(asked.0, asked.1));
+        assert_eq!(protocols(&answer), [granted; 2], "{asked:?}");
+        assert_eq!(
+            protocols(&bench.get(wda, 0x21, &Writer::new())),
+            [granted; 2]
+        );
+        assert_eq!(bench.events(), events, "{asked:?}");
+    }
+    bench.get(wda, 0x20, &format(5, 5));
+    bench.modem.restart();
+    assert_eq!(bench.modem.status().format, Format::RawIp);
+    bench.listen();
+    let wda = bench.client(WDA);
+    assert_eq!(protocols(&bench.get(wda, 0x20, &format(5, 5))), [0, 0]);
 }
 
 /// Muted requests are neither answered nor carried out.
