@@ -4,9 +4,10 @@
  * phone's application processors and its modem.
  *
  * The simulated modem (tests/modem) is a PCI function with the registers and
- * the shared memory in its BARs. This driver lays dts/virtual-phone.dtso over
- * the function's devicetree node and creates the platform devices in it, to
- * which the unmodified drivers of the kernel bind as they do on a phone.
+ * the shared memory in its BARs. This driver lays an overlay
+ * (dts/virtual-phone.dtsi, in one of its variants) over the function's devicetree
+ * node and creates the platform devices in it, to which the unmodified drivers
+ * of the kernel bind as they do on a phone.
  */
 
 #include <linux/module.h>
@@ -64,10 +65,11 @@ static int board_check(struct pci_dev *pdev)
 
 static int board_apply_overlay(struct pci_dev *pdev, int *overlay)
 {
+	const struct board_variant *variant = board_variant();
 	int ret;
 
-	ret = of_overlay_fdt_apply(__dtbo_board_begin,
-				   __dtbo_board_end - __dtbo_board_begin,
+	ret = of_overlay_fdt_apply(variant->overlay,
+				   variant->overlay_end - variant->overlay,
 				   overlay, dev_of_node(&pdev->dev));
 	if (!ret)
 		return 0;
@@ -75,8 +77,8 @@ static int board_apply_overlay(struct pci_dev *pdev, int *overlay)
 	/* A failed application may have left a part in place. */
 	if (*overlay)
 		of_overlay_remove(overlay);
-	return dev_err_probe(&pdev->dev, ret, "cannot apply the devicetree overlay%s\n",
-			     IS_ENABLED(CONFIG_OF_OVERLAY) ? "" :
+	return dev_err_probe(&pdev->dev, ret, "cannot apply the overlay of board '%s'%s\n",
+			     variant->name, IS_ENABLED(CONFIG_OF_OVERLAY) ? "" :
 			     ": the kernel needs CONFIG_OF_OVERLAY=y");
 }
 

@@ -14,15 +14,20 @@
 #include <linux/bits.h>
 #include <linux/cleanup.h>
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
+#include <linux/kstrtox.h>
 #include <linux/mod_devicetable.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
+#include <linux/property.h>
 #include <linux/remoteproc.h>
 #include <linux/soc/qcom/smem.h>
+#include <linux/sysfs.h>
 
 #include "qcom_common.h"
 
@@ -47,6 +52,8 @@ struct board_mss {
 	struct qcom_rproc_subdev smd;
 	struct qcom_rproc_ssr ssr;
 	struct platform_device *bam_dmux;
+	struct mutex twin_lock;		/* Protects twin. */
+	struct platform_device *twin;
 };
 
 static int board_mss_load(struct rproc *rproc, const struct firmware *fw)
@@ -110,6 +117,61 @@ static void board_mss_remove_subdevs(struct board_mss *mss)
 	qcom_remove_smd_subdev(mss->rproc, &mss->smd);
 }
 
+/*
+ * Boards have been seen to create two devices for the node of BAM-DMUX, and
+ * kernels to create it below another parent. Here it is on demand, and the
+ * parent is the remote processor's device.
+ */
+static int board_mss_set_twin(struct board_mss *mss, bool on)
+{
+	struct platform_device_info info = {
+		.parent = &mss->rproc->dev,
+		.name = "twin",
+		.id = PLATFORM_DEVID_NONE,
+		.of_node_reused = true,
+		.dma_mask = DMA_BIT_MASK(32),
+	};
+	struct platform_device *twin;
+
+	guard(mutex)(&mss->twin_lock);
+
+	if (on == !!mss->twin)
+		return 0;
+	if (!on) {
+		platform_device_unregister(mss->twin);
+		mss->twin = NULL;
+		return 0;
+	}
+
+	if (!mss->bam_dmux)
+		return -ENODEV;
+	info.fwnode = of_fwnode_handle(mss->bam_dmux->dev.of_node);
+	twin = platform_device_register_full(&info);
+	if (IS_ERR(twin))
+		return PTR_ERR(twin);
+	mss->twin = twin;
+	return 0;
+}
+
+static ssize_t twin_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			  size_t count)
+{
+	bool on;
+	int ret;
+
+	ret = kstrtobool(buf, &on);
+	if (!ret)
+		ret = board_mss_set_twin(dev_get_drvdata(dev), on);
+	return ret ?: count;
+}
+static DEVICE_ATTR_WO(twin);
+
+static struct attribute *board_mss_attrs[] = {
+	&dev_attr_twin.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(board_mss);
+
 static int board_mss_init(struct platform_device *pdev, struct board_mss *mss)
 {
 	struct device *dev = &pdev->dev;
@@ -148,6 +210,7 @@ static int board_mss_probe(struct platform_device *pdev)
 		return -ENOMEM;
 	mss = rproc->priv;
 	mss->rproc = rproc;
+	mutex_init(&mss->twin_lock);
 	platform_set_drvdata(pdev, mss);
 
 	ret = board_mss_init(pdev, mss);
@@ -172,6 +235,8 @@ static void board_mss_remove(struct platform_device *pdev)
 {
 	struct board_mss *mss = platform_get_drvdata(pdev);
 
+	board_mss_set_twin(mss, false);
+
 	/* It uses SMSM and BAM, which the modem serves. */
 	if (mss->bam_dmux)
 		of_platform_device_destroy(&mss->bam_dmux->dev, NULL);
@@ -192,5 +257,6 @@ struct platform_driver board_mss_driver = {
 	.driver = {
 		.name = "qcom-q6v5-mss",
 		.of_match_table = board_mss_of_match,
+		.dev_groups = board_mss_groups,
 	},
 };
