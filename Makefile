@@ -42,11 +42,14 @@ check-kdir:
 
 # --- The project's environment ----------------------------------------------------
 
-# The run's options (see tests/env/run and tests/e2e/run.py).
+# The run's options (see tests/env/run and tests/e2e/README.md).
 export DRIVER KERNEL ARGS FUZZ_SECONDS
 
-demo test campaign defects shell:
+demo test test-full campaign defects shell:
 	@tests/env/run $@
+
+mutants:
+	@tests/mutants/run $(ARGS)
 
 fuzz:
 	@tests/fuzz/run $(ARGS)
@@ -85,12 +88,16 @@ help:
 	@echo 'In the project'"'"'s own environment, which the first use sets up (needs root,'
 	@echo 'Debian packages and about 10 GB in $$BAM_DMUX_CACHE or ~/.cache/bam-dmux):'
 	@echo '  demo             boot the virtual phone and pass traffic through wwan0'
-	@echo '  test             all tests; ARGS= goes to the harness'
+	@echo '  test             all tests; ARGS="-k wake" only chooses scenarios, by name, as'
+	@echo '                   pytest does'
+	@echo '  test-full        the same, and all scenarios on the debug kernel as well'
 	@echo '  campaign         the hostile and stress scenarios at length;'
 	@echo '                   ARGS="--seed 7 --frames 1000000 --lines 10000 --rounds 20",'
 	@echo '                   FUZZ_SECONDS=300 for each fuzz target'
 	@echo '  defects          mainline'"'"'s defects: runs what shows them on both drivers, writes'
 	@echo '                   the table in Documentation/defects.rst'
+	@echo '  mutants          breaks the driver on purpose, and looks whether the tests notice;'
+	@echo '                   ARGS="patches -k sleep-" picks some'
 	@echo '  fuzz             libFuzzer on the protocol core and the simulator;'
 	@echo '                   ARGS="--seconds 60 handshake mmio"'
 	@echo '  shell            a shell in the virtual phone'
@@ -103,4 +110,5 @@ help:
 	@echo 'DRIVER=mainline takes the driver in C, KERNEL=base|debug another kernel.'
 
 .PHONY: modules modules_install clippy rust-analyzer clean rustfmt rustfmtcheck \
-	check-kdir demo test campaign defects fuzz shell lint format env kernels modem update-env clean-cache help
+	check-kdir demo test test-full campaign defects mutants fuzz shell lint format env kernels \
+	modem update-env clean-cache help

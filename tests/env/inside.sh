@@ -74,13 +74,14 @@ else
 fi
 
 variables=(
-	PATH=/opt/lint/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/lint/bin
 	HOME=/root USER=root LOGNAME=root LC_ALL=C.UTF-8 "TERM=${TERM:-dumb}"
 	CARGO_HOME=/cache/cargo CARGO_TARGET_DIR=/cache/target
 	RUFF_CACHE_DIR=/cache/build/ruff PYTHONDONTWRITEBYTECODE=1
 	BAM_DMUX_CACHE=/cache BAM_DMUX_INSIDE=1
 	# What /cache and the checkout's own part of it are called outside: for messages.
 	"BAM_DMUX_OUTSIDE=$ENTER_CACHE" "BAM_DMUX_OUTSIDE_CHECKOUT=$ENTER_WORK"
+	"BAM_DMUX_COMMIT=$ENTER_COMMIT"
 )
 if [ -e "$root/run/certificates.crt" ]; then
 	for n in SSL_CERT_FILE CURL_CA_BUNDLE CARGO_HTTP_CAINFO PIP_CERT; do

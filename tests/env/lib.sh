@@ -60,8 +60,26 @@ duration() {
 	fi
 }
 
+# Where run_logged writes: stages are everybody's.
+LOGS=$CACHE/log
+
+# own_logs: from now on to the checkout's own directory, for what is built from it.
+own_logs() {
+	LOGS=$CACHE/build/log
+	inside_root || LOGS=$CACHE/checkouts/$(checkout_id)/build/log
+}
+
+# logs_outside: the same directory as the user knows it.
+logs_outside() {
+	case $LOGS in
+	/cache/build/*) printf '%s' "${BAM_DMUX_OUTSIDE_CHECKOUT:-$CACHE}/build/log" ;;
+	/cache/*) printf '%s' "${BAM_DMUX_OUTSIDE:-$CACHE}/log" ;;
+	*) printf '%s' "$LOGS" ;;
+	esac
+}
+
 # run_logged NAME PROGRESS COMMAND...
-# Runs the command with its output in $CACHE/log/NAME.log. Says every 20 s
+# Runs the command with its output in $LOGS/NAME.log. Says every 20 s
 # (every 2 s on a terminal) how far it is, in the words PROGRESS prints when it
 # is called with the log as its argument. A failure shows the log's last lines.
 # NB when the command is a function, call this as a plain command: in a condition
@@ -69,8 +87,8 @@ duration() {
 run_logged() {
 	local name=$1 progress=$2 log pid status=0 start=$SECONDS said=$SECONDS every=20
 	shift 2
-	log=$CACHE/log/$name.log
-	mkdir -p "$CACHE/log"
+	log=$LOGS/$name.log
+	mkdir -p "$LOGS"
 	[ ! -t 1 ] || every=2
 	# A process group of its own, to be ended as a whole.
 	set -m
@@ -80,7 +98,8 @@ run_logged() {
 	# shellcheck disable=SC2064 # the pid of now is meant
 	trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.2
+		# A signal to all of the group ends it too; the trap is to be run all the same.
+		sleep 0.2 || :
 		if [ $((SECONDS - said)) -ge "$every" ]; then
 			said=$SECONDS
 			if [ -t 1 ]; then
@@ -94,8 +113,7 @@ run_logged() {
 	trap - INT TERM
 	[ ! -t 1 ] || printf '\r\033[K'
 	if [ "$status" != 0 ]; then
-		say "$STEP FAILED (status $status); the last lines of" \
-			"${BAM_DMUX_OUTSIDE:-$CACHE}/log/$name.log:"
+		say "$STEP FAILED (status $status); the last lines of $(logs_outside)/$name.log:"
 		tail -n 20 "$log" | sed 's/^/    /'
 		return "$status"
 	fi
