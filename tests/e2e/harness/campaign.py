@@ -1,24 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How much a scenario does that can do any amount: short in tests, long in campaigns."""
+"""How much a scenario does that can do any amount: little in tests, a lot in campaigns."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What campaigns are asked for. The seed makes a run what it was, as far as its input goes."""
+    """Amounts. The seed makes a run what it was, as far as its input goes."""
 
     seed: int = 1
     # Hostile frames.
     frames: int = 20_000
     # Hostile sequences of the power lines.
     lines: int = 200
-    # Rounds of everything else: faults of the kernel, stress.
+    # Rounds of everything else that campaigns do for long: faults of the kernel, stress.
     rounds: int = 1
+    # How often a scenario repeats what it does when once more shows nothing new, but chance does.
+    repeats: int = 20
+
+    @property
+    def long(self) -> bool:
+        """Whether this is a campaign: then nothing is left out to save time."""
+        return self.rounds > 1
 
 
 SHORT = Sizes()
-LONG = Sizes(frames=1_000_000, lines=10_000, rounds=20)
+# `--kernel full`.
+FULL = Sizes(repeats=100)
+# Campaigns.
+LONG = Sizes(frames=1_000_000, lines=10_000, rounds=20, repeats=500)
 
 # Seconds after which a scenario of a campaign is given up, whatever its size. Each of its waits is
 # bounded by itself: this is for a harness that stands still.

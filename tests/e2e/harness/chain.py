@@ -9,6 +9,7 @@ from harness import dns
 from harness.context import Context, far_ip, far_ip6
 from harness.errors import check, check_equal
 from harness.modemmanager import Bearer, IpConfig
+from harness.services import HTTP_PORT, digest
 
 # What a call may give out, by the modem's plan: the last part of an address.
 V4_HOSTS = range(16, 216)
@@ -64,6 +65,30 @@ def carries(ctx: Context, bearer: Bearer, count: int = 5, far: int | None = None
             source=source,
         )
         ctx.check_echo(result, count, f"{bearer.interface}: {source} to {host}")
+
+
+def applied(ctx: Context, bearer: Bearer) -> None:
+    """The kernel has what the bearer publishes."""
+    name = bearer.interface
+    link = ctx.phone.run(
+        f"ip -o addr show dev {name}; ip link show dev {name}; cat /etc/resolv.conf"
+    )
+    for config in (bearer.v4, bearer.v6):
+        check(f" {config.address}/{config.prefix} " in link, f"{config.address}: not in {link}")
+        for server in config.dns:
+            check(f"nameserver {server}\n" in link, f"name server {server}: not in {link}")
+    check(f"mtu {bearer.v4.mtu} " in link, f"MTU {bearer.v4.mtu}: {link}")
+    for family, host in (("4", "192.0.2.1"), ("6", "2001:db8::1")):
+        route = ctx.phone.run(f"ip -{family} route get {host}")
+        check(f"dev {name}" in route, f"the default route is another: {route}")
+
+
+def download(ctx: Context, family: str, host: str, size: int) -> None:
+    """Every byte of an HTTP download is right."""
+    out = ctx.phone.run(
+        f"curl -{family} -sSf --max-time 60 http://{host}:{HTTP_PORT}/{size} | sha256sum", 90
+    )
+    check_equal(out.split()[0], digest("http", size), f"download by IPv{family}")
 
 
 def blocked(ctx: Context, channel: int, v4: str, v6: str, count: int = 3) -> None:

@@ -3,11 +3,13 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness import paths
+from harness import allowance, paths
+from harness.allowance import Allowance
 from harness.campaign import SHORT, Sizes
 from harness.errors import FailedError, check, check_equal
 from harness.modem import Modem
@@ -17,8 +19,18 @@ from harness.userspace import Userspace
 
 # Mainline's probe may crash when the modem comes up while it runs: time for it to finish.
 BASELINE_DELAY_MS = 100
+# Where a driver is taken off its device and given back.
+BUS = "/sys/bus/platform/drivers/bam-dmux"
 # Time without vote and traffic after which the modem takes power away by itself.
 IDLE_MS = 500
+# What the network gives unless a scenario wants something else.
+MTU = 1500
+# Time within which traffic goes again once nothing is wrong any more, in seconds. The driver gives
+# a modem that was lost 1 s to say which channels are open, and asks one that did not answer again
+# 2 s after that.
+WORKS_BOUND = 5.0
+# How long a datagram that tries the link is waited for, in seconds.
+TRY_S = 0.5
 ALL_CHANNELS = tuple(range(8))
 # How often a long scenario tells how far it is.
 PROGRESS_S = 20
@@ -52,7 +64,7 @@ class Context:
         phone: Phone,
         driver: str,
         log: Path,
-        allowed: tuple[str, ...] = (),
+        allowances: tuple[Allowance, ...] = (),
         sizes: Sizes = SHORT,
         say: Callable[[str], None] | None = None,
     ) -> None:
@@ -63,7 +75,11 @@ class Context:
         self.driver = driver
         self.module = paths.DRIVERS[driver]
         self.ours = driver == "ours"
-        self.allowed = allowed
+        self.allowances = allowances
+        # What bindings of our driver that are over have counted.
+        self._past: Counter[str] = Counter()
+        # What the scenario measured, by name: for the results.
+        self.figures: dict[str, float] = {}
         self.userspace = Userspace(phone)
         self.mm = ModemManager(self.userspace, self.wait_until)
         self.log = log
@@ -83,6 +99,20 @@ class Context:
             self._said = time.monotonic()
             self._say(f"{self.log.stem}: {text}")
 
+    def figure(self, name: str, value: float) -> None:
+        """A number for the results: how long something took, how often it had to be tried."""
+        self.figures[name] = value
+        self.note(f"FIGURE {name}: {value:g}")
+
+    def add_figure(self, name: str, value: float) -> None:
+        """A number for the results that adds up."""
+        self.figures[name] = self.figures.get(name, 0) + value
+
+    def faults(self) -> dict[str, str]:
+        """What the modem saw that must not happen, but for what the scenario itself does."""
+        known = allowance.KNOWN if self.ours else ()
+        return self.modem.faults((*self.allowances, *known))
+
     def wait_until(
         self, condition: Callable[[], Any], what: str, timeout: float = 10, every: float = 0.05
     ) -> Any:
@@ -98,14 +128,17 @@ class Context:
 
     def fresh_modem(self) -> None:
         """A modem as after power-on: nothing open, no power, no faults injected, counters zero."""
-        call = self.modem.call
-        call("crash")
-        for command in ("hold_tx", "echo", "record"):
-            call(command, on=False)
-        call("acks", mode="normal")
-        call("idle", ms=IDLE_MS)
-        call("restart", smsm="zero", delay_ms=None)
-        call("reset_counters")
+        modem = self.modem
+        modem.crash()
+        for switch in (modem.hold_tx, modem.echo, modem.record):
+            switch(False)
+        modem.acks("normal")
+        modem.idle(IDLE_MS)
+        modem.mtu(MTU)
+        modem.restart(smsm="zero")
+        modem.reset_counters()
+        modem.begin()
+        modem.trace_mark()
 
     # The driver.
 
@@ -121,6 +154,7 @@ class Context:
         and keeps the module until the modem wakes up. Unbinding wakes it; then the module must go.
         """
         began = time.monotonic()
+        self._remember_counters()
         if self.phone.call("module", name=self.module) is not None:
             if self.ours and self.awaits_power():
                 self.note("pipes wait for the power: unbinding before rmmod")
@@ -130,12 +164,30 @@ class Context:
 
     def unbind(self, bound: float = 30) -> None:
         """Take the driver off its device by hand, in bounded time."""
-        device = self.device()
-        self.phone.run(f"echo {device['name']} >{device['path']}/driver/unbind", bound)
+        self._remember_counters()
+        self.phone.run(f"echo {self.device()['name']} >{BUS}/unbind", bound)
+
+    def bind(self, bound: float = 30) -> None:
+        """Give the device back to the driver by hand; it must take it."""
+        self.phone.run(f"echo {self.device()['name']} >{BUS}/bind", bound)
+        self.wait_until(self.bound, "the driver binds")
 
     def state(self) -> str:
         """The state file of our driver, which must be bound."""
         return self.phone.run("cat /sys/kernel/debug/bam_dmux/*/state")
+
+    def driver_counters(self) -> dict[str, int]:
+        """The counters of our driver; those of bindings that unbind() and unload() ended count on.
+
+        Empty for a driver that has none.
+        """
+        total = self._past.copy()
+        total.update(self.phone.call("driver_counters"))
+        return total
+
+    def _remember_counters(self) -> None:
+        """They go with the binding."""
+        self._past.update(self.phone.call("driver_counters"))
 
     def awaits_power(self) -> bool:
         """Whether pipes are put aside for a modem that is well, and just asleep."""
@@ -188,8 +240,14 @@ class Context:
     def open_modem(self, channels: Iterable[int] = (0,), delay_ms: int = BASELINE_DELAY_MS) -> None:
         """Boot the modem: power up, then OPEN; wait for the interfaces."""
         wanted = set(channels)
-        self.modem.call("boot", delay_ms=delay_ms, channels=sorted(wanted))
+        self.modem.boot(delay_ms=delay_ms, channels=sorted(wanted))
         self.wait_interfaces(wanted)
+
+    def reopen(self) -> None:
+        """The modem opens channel 0 to a driver that was bound again."""
+        self.modem.open([0])
+        self.wait_interfaces({0})
+        self.up()
 
     def wait_interfaces(self, wanted: set[int], timeout: float = 15) -> None:
         """Wait until exactly these channels have interfaces."""
@@ -242,10 +300,6 @@ class Context:
         )
         self.check_echo(result, count, f"echo on channel {channel} ({host})")
 
-    def load_stop_lossless(self, name: str) -> dict[str, Any]:
-        """End a load of which nothing may be lost: what is under way has time to come back."""
-        return self.phone.call("load_stop", name=name, drain=5 * self.phone.slowness)
-
     def check_echo(self, result: dict[str, Any], count: int, what: str) -> None:
         """Judge the counters of an exchange without loss."""
         self.note(f"{what}: {result}")
@@ -253,18 +307,35 @@ class Context:
         check_equal(result["doubled"], 0, f"{what}: datagrams that came twice")
         check_equal(result["received"], count, f"{what}: datagrams that came back")
 
-    def works(self, channel: int = 0) -> None:
-        """The link works again after a fault: within bounded time, then without any loss."""
-        host = far_ip(channel)
+    def works(self, channel: int = 0, within: float = WORKS_BOUND) -> None:
+        """The link works again after a fault: within bounded time, then without any loss.
+
+        What has to be tried again meanwhile is a number in the results. A link that must work at
+        once is asked with echo().
+        """
+        began = time.monotonic()
+        tries = 0
 
         def once() -> bool:
+            nonlocal tries
+            tries += 1
             result = self.phone.call(
-                "udp_echo", 30, host=host, count=1, size=64, patience=1, timeout=5, stream=9
+                "udp_echo",
+                30,
+                host=far_ip(channel),
+                count=1,
+                size=64,
+                patience=TRY_S * self.phone.slowness,
+                timeout=5 * TRY_S * self.phone.slowness,
+                stream=9,
             )
             check_equal(result["bad"], 0, "datagrams with wrong content")
             return result["received"] == 1
 
-        self.wait_until(once, f"traffic on channel {channel} works again", 20)
+        self.wait_until(once, f"traffic on channel {channel} works again", within)
+        seconds = (time.monotonic() - began) / self.phone.slowness
+        self.add_figure("retries", tries - 1)
+        self.figure("slowest_return_s", max(seconds, self.figures.get("slowest_return_s", 0)))
         self.echo(channel, count=10)
 
     def far_ping(self, host: str, timeout: float = 10) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The known defects of mainline's driver (qcom_bam_dmux.c of Linux 7.3), and how each is shown.
 
-A scenario that shows a defect names it in its decorator (harness/scenario.py). What no modem, guest
+A scenario that shows a defect names it in its marker `defect`. What no modem, guest
 or shortage of memory can bring about has tests of our driver instead, or a sentence on why our
 driver cannot have it.
 """
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from harness import paths
-from harness.scenario import Scenario
+from harness.inventory import Scenario
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 import time
 from pathlib import Path
 
-from harness import chain, dns, judge, mmlog, paths
+from harness import artifacts, chain, dns, judge, mmlog, paths
 from harness.context import ALL_CHANNELS, Context
 from harness.errors import check
 from harness.figures import DOWNLOAD, Figures
@@ -85,6 +85,13 @@ def make_call(ctx: Context) -> Bearer:
     return bearer
 
 
+def wake_once(ctx: Context, host: str) -> None:
+    """One packet wakes the sleeping link, which then sleeps again: what the picture shows."""
+    ctx.wait_suspended()
+    ctx.phone.run(f"ping -n -c 1 -W {10 * ctx.phone.slowness:.0f} {host}", 15)
+    ctx.wait_suspended()
+
+
 def end_call(ctx: Context, bearer: Bearer) -> None:
     """The bearer's statistics, then its end."""
     ctx.wait_suspended()
@@ -110,7 +117,7 @@ def tour(ctx: Context) -> bool:
     """All steps; true if every one of them succeeded."""
     print(f"inserting {ctx.module}.ko; the modem boots and opens its eight channels", flush=True)
     ctx.load()
-    ctx.modem.call("gate", on=True)
+    ctx.modem.gate(True)
     ctx.open_modem(ALL_CHANNELS)
     show_driver(ctx)
     show_modem(ctx)
@@ -123,8 +130,18 @@ def tour(ctx: Context) -> bool:
     print(figures.table())
     print("\nthe driver's own statistics (ip -s link):")
     print(ctx.phone.run(f"ip -s link show dev {bearer.interface}").rstrip())
+    wake_once(ctx, host)
     end_call(ctx, bearer)
     return good
+
+
+def leave_traces(ctx: Context) -> None:
+    """What the modem has seen, as files for people."""
+    left = artifacts.traces(ctx.modem, ctx.log, whole=True)
+    print(f"\nwhat passed between Linux and its modem, in {paths.shown(ctx.log.parent)}:")
+    print(f"  {left.picture.name}: a wake-up of the link as a picture, for any browser")
+    print(f"  {left.events.name}: each change of a line, frame and message, for ui.perfetto.dev")
+    print(f"  {left.packets.name}: the packets, for Wireshark or tshark")
 
 
 def run(kernel: str, driver: str, results: Path, initrd: Path) -> bool:
@@ -138,7 +155,10 @@ def run(kernel: str, driver: str, results: Path, initrd: Path) -> bool:
         print(f"  ready after {time.monotonic() - began:.1f} s", flush=True)
         phone.load_board()
         ctx = Context(phone, driver, results / "demo.log")
-        good = tour(ctx)
+        try:
+            good = tour(ctx)
+        finally:
+            leave_traces(ctx)
         judge.modem_faults(ctx)
         print("\npowering off", flush=True)
         phone.power_off()

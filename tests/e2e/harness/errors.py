@@ -14,6 +14,14 @@ class BrokenError(Exception):
     """The phone can no longer be used: QEMU or the modem ended, or the guest is silent."""
 
 
+class JudgedError(FailedError):
+    """What the judges said after a scenario, each in words of its own."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__("\n".join(said))
+        self.said = said
+
+
 def check(condition: object, message: str) -> None:
     """Fail the scenario with a sentence unless the condition holds."""
     if not condition:

@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.campaign import SHORT
 from harness.context import Context
 from harness.errors import check, check_equal
 
@@ -35,6 +34,7 @@ def aimed(
 ) -> Iterator[None]:
     """Faults are for the driver under test, or for all modules if that is None; none afterwards."""
     module = ctx.module if module == "" else module
+    ctx.modem.provoked.add("faults of the kernel")
     ctx.phone.call("faults_aim", module=module, depth=depth, kinds=kinds)
     try:
         yield
@@ -59,7 +59,7 @@ def numbers(ctx: Context, dense: int) -> Iterator[int]:
     number = 1
     while number < LIMIT:
         yield number
-        number += 1 if ctx.sizes != SHORT or number < dense else 1 + (number - dense) // 2
+        number += 1 if ctx.sizes.long or number < dense else 1 + (number - dense) // 2
 
 
 def walk(

@@ -6,8 +6,20 @@ from dataclasses import dataclass
 from harness.context import Context
 
 HEADER = 8
-DATA = 0
-IPV4 = 4
+MAGIC = 0x33FC
+DATA, OPEN, CLOSE = 0, 1, 2
+IPV4, IPV6 = 4, 6
+
+
+def header(
+    magic: int = MAGIC, command: int = DATA, channel: int = 0, length: int = 100, pad: int = 0
+) -> bytes:
+    """A frame's header with any values in it."""
+    return (
+        magic.to_bytes(2, "little")
+        + bytes((0, command, pad, channel))
+        + length.to_bytes(2, "little")
+    )
 
 
 @dataclass(frozen=True)
@@ -21,17 +33,20 @@ class Seen:
 
 def record(ctx: Context) -> None:
     """From now on the modem keeps what it takes."""
-    ctx.modem.call("record", on=True)
+    ctx.modem.record(True)
 
 
-def recorded(ctx: Context) -> list[Seen]:
-    """The IPv4 data frames since the last time, in order: the stack's own are IPv6."""
+def recorded(ctx: Context, version: int = IPV4) -> list[Seen]:
+    """The IPv4 data frames since the last time, in order: the stack's own are IPv6.
+
+    Those of the other version are forgotten.
+    """
     frames = []
-    for text in ctx.modem.call("recorded"):
-        data = bytes.fromhex(text)
-        payload = data[HEADER:]
-        if data[3] == DATA and payload and payload[0] >> 4 == IPV4:
-            frames.append(Seen(data[5], int.from_bytes(data[6:8], "little"), payload))
+    for data in ctx.modem.recorded():
+        length = int.from_bytes(data[6:8], "little")
+        payload = data[HEADER : HEADER + length]
+        if data[3] == DATA and payload and payload[0] >> 4 == version:
+            frames.append(Seen(data[5], length, payload))
     return frames
 
 

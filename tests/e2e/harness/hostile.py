@@ -17,12 +17,14 @@ themselves (EXCUSED, with the reasons); all others must stay 0 then, too.
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.context import Context, far_ip
+from harness.context import Context
 from harness.errors import FailedError, check, check_equal
+from harness.load import Load
 from harness.modem import FAULTS
 from harness.recovery import once
 
@@ -80,7 +82,7 @@ class Total:
 
 def bring_up(ctx: Context) -> None:
     """Channels that carry traffic, all the time: dense with short pauses, and sparse."""
-    ctx.modem.call("open", channels=[c for c in CHANNELS if c])
+    ctx.modem.open([c for c in CHANNELS if c])
     ctx.wait_interfaces(set(CHANNELS))
     ctx.up(CHANNELS)
     for channel in CHANNELS:
@@ -88,38 +90,17 @@ def bring_up(ctx: Context) -> None:
     ctx.set_autosuspend(AUTOSUSPEND_MS)
 
 
-def load(ctx: Context) -> None:
-    """Ping-pong that never ends, with pauses in which Linux lets go."""
-    for channel, pause in zip(CHANNELS, (0.02, 0.07), strict=True):
-        ctx.phone.call(
-            "load_start",
-            name=f"lines{channel}",
-            host=far_ip(channel),
-            size=400,
-            window=2,
-            patience=0.03,
-            pause=pause,
-        )
-
-
-def stop_load(ctx: Context) -> None:
-    """End it; every byte that came back must be right."""
-    for channel in CHANNELS:
-        result = ctx.phone.call("load_stop", name=f"lines{channel}")
-        ctx.note(f"load on channel {channel}: {result}")
-        check_equal(result["bad"], 0, "datagrams with wrong content")
-
-
-def play(ctx: Context, total: Total, size: int, command: str, arguments: dict[str, Any]) -> None:
-    """Play `size` sequences with a command of the modem and judge what is left."""
+def play(ctx: Context, total: Total, size: int, start: Callable[[], None]) -> None:
+    """Play `size` sequences, which `start` begins, and judge what is left."""
     log = ctx.phone.log_position()
-    ctx.modem.call("reset_counters")
-    done = ctx.modem.call("events").get("lines-done", 0)
-    load(ctx)
+    ctx.modem.reset_counters()
+    done = ctx.modem.events().get("lines-done", 0)
+    # Ping-pong that never ends, with pauses in which Linux lets go.
+    load = Load(ctx, CHANNELS, size=400, window=2, patience=0.03, pauses=(0.02, 0.07))
     try:
-        ctx.modem.call(command, **arguments)
+        start()
         _wait_done(ctx, done + 1)
-        report = ctx.modem.call("lines_report")
+        report = ctx.modem.lines_report()
         ctx.note(f"batch: {report}")
         total.add(report)
         for channel in CHANNELS:
@@ -128,7 +109,7 @@ def play(ctx: Context, total: Total, size: int, command: str, arguments: dict[st
             )
     finally:
         stop(ctx)
-        stop_load(ctx)
+        load.stop()
     total.unaware += _judge_hostile(ctx)
     _judge_sane(ctx)
     lines = ctx.phone.log(log).count("\n")
@@ -140,7 +121,7 @@ def play(ctx: Context, total: Total, size: int, command: str, arguments: dict[st
 
 def stop(ctx: Context) -> None:
     """Play nothing any more."""
-    ctx.modem.call("hostile_lines", seed=0, count=0, **{"from": 0})
+    ctx.modem.hostile_lines(seed=0, first=0, count=0)
 
 
 def _wait_done(ctx: Context, count: int) -> None:
@@ -148,10 +129,10 @@ def _wait_done(ctx: Context, count: int) -> None:
     number, since = None, time.monotonic()
     while True:
         try:
-            ctx.modem.call("wait", event="lines-done", timeout_ms=1000, count=count)
+            ctx.modem.wait("lines-done", timeout_ms=1000, count=count)
             return
         except FailedError:
-            report = ctx.modem.call("lines_report")
+            report = ctx.modem.lines_report()
         if report["number"] != number:
             number, since = report["number"], time.monotonic()
         limit = RECOVERY_BOUND + 10 * ctx.phone.slowness
@@ -174,9 +155,9 @@ def _judge_hostile(ctx: Context) -> int:
 
 def _judge_sane(ctx: Context) -> None:
     """A modem that is sane meets a driver that is."""
-    ctx.modem.call("idle", ms=IDLE_MS)
+    ctx.modem.idle(IDLE_MS)
     ctx.wait_suspended(20)
-    ctx.modem.call("reset_counters")
+    ctx.modem.reset_counters()
     for _ in range(2):
         for channel in CHANNELS:
             ctx.echo(channel, count=2)
@@ -208,9 +189,9 @@ def describe(ctx: Context) -> str:
 def fresh(ctx: Context) -> None:
     """Driver and modem anew, after a failure. First of all the BAM gets power: otherwise the driver
     could not give its DMA channels back."""
-    ctx.modem.call("restart", delay_ms=0)
+    ctx.modem.restart(delay_ms=0)
     with contextlib.suppress(FailedError):
-        ctx.modem.call("wait", event="connected", timeout_ms=5000)
+        ctx.modem.wait("connected", timeout_ms=5000)
     ctx.unload(40)
     ctx.fresh_modem()
     ctx.bring_up()

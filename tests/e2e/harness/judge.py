@@ -2,9 +2,10 @@
 """What is asked of the driver after every scenario, whatever the scenario was about."""
 
 import re
+import statistics
 import time
 
-from harness import mmlog
+from harness import allowance, defects, mmlog
 from harness.context import Context
 from harness.errors import BrokenError, FailedError, check, check_equal
 from harness.phone import Phone
@@ -64,18 +65,100 @@ def nothing_mapped(phone: Phone) -> None:
     check(not left, f"DMA mappings are left after rmmod:\n{left[:2000]}")
 
 
+# Counters of our driver that stay 0 in normal life: a frame or a wake-up that was lost, or a
+# suspicion against the modem. src/stats.rs has their meanings.
+QUIET = (
+    "rx_bad_magic",
+    "rx_bad_command",
+    "rx_bad_channel",
+    "rx_bad_length",
+    "rx_refill_failed",
+    "rx_unreported",
+    "rx_overrun",
+    "tx_lost",
+    "tx_wake_dropped",
+    "tx_no_memory",
+    "tx_timeouts",
+    "wakes_failed",
+    "modem_losses",
+    "tx_stalls",
+    "rx_silences",
+)
+# Longest time that Linux takes to connect, or to send its first frame, once the modem has done its
+# part, in seconds on the base kernel: it takes 2 ms, and a driver that looks at the lines every
+# 100 ms instead of hearing of them takes 100. Half of the wake-ups at least must keep to it.
+WAKE_BOUND_S = 0.05
+# So many wake-ups make a judgement: one alone may have had nothing to send.
+WAKES = 3
+
+
+def driver(ctx: Context) -> None:
+    """Asked before the driver goes: with a modem that is well it lost and suspected nothing.
+
+    What it counts of a modem that was made to do wrong is for the scenario to judge; it stands in
+    the results.
+    """
+    if not ctx.ours:
+        return
+    counters = ctx.driver_counters()
+    if not counters:
+        # Never bound, or bound and unbound by hand: what it counted is gone.
+        return
+    missing = [name for name in QUIET if name not in counters]
+    check(not missing, f"the driver does not count {missing}: is it of another version?")
+    if ctx.modem.harm():
+        for name in QUIET:
+            if counters[name]:
+                ctx.figure(name, counters[name])
+        return
+    found = allowance.beyond({**ctx.modem.counters(), **counters}, QUIET, ctx.allowances)
+    check(not found, f"the driver counted what it must not: {found}")
+
+
+def wakes(ctx: Context) -> None:
+    """Linux wakes up in no time: a late interrupt must not hide behind a poll or a retry.
+
+    Asked of a modem that was well all the time: after another the driver may rightly wait.
+    """
+    if ctx.modem.harm():
+        return
+    done = ctx.modem.wakes()
+    for name in ("connect_us", "frame_us"):
+        times = [wake[name] / 1e6 for wake in done if wake[name] is not None]
+        if len(times) < WAKES:
+            continue
+        median, bound = statistics.median(times), WAKE_BOUND_S * ctx.phone.slowness
+        ctx.figure(f"wake_{name.removesuffix('_us')}_ms", round(median * 1e3, 2))
+        check(
+            median < bound,
+            f"half of {len(times)} wake-ups took Linux longer than {median * 1e3:.1f} ms "
+            f"({name}, bound {bound * 1e3:.0f} ms)",
+        )
+
+
 def acks(ctx: Context) -> None:
     """Asked before the driver goes: afterwards nobody acks any more."""
-    _no_faults(ctx.modem.faults(ctx.allowed))
+    _no_faults(ctx.faults())
 
 
 def modem_faults(ctx: Context) -> None:
     """The driver must not have made the device do what hurts a real phone."""
-    _no_faults(ctx.modem.faults((*ctx.allowed, "ap_ack_timeout")))
+    faults = ctx.faults()
+    # Judged by acks(), while there was still somebody to ack.
+    faults.pop("ap_ack_timeout", None)
+    _no_faults(faults)
 
 
-def _no_faults(faults: dict[str, int]) -> None:
+def _no_faults(faults: dict[str, str]) -> None:
     check(not faults, f"the modem saw what must not happen: {faults}")
+
+
+def known_splats(driver: str, about: tuple[int, ...] = ()) -> tuple[str, ...]:
+    """Fault reports that mainline's driver makes in whatever it is used for, but for the defects
+    that a scenario is about."""
+    if driver != "mainline":
+        return ()
+    return tuple(pattern for number, pattern in defects.SPLATS.items() if number not in about)
 
 
 def kernel_log(

@@ -19,6 +19,20 @@ EXPLAINED: tuple[tuple[str, str], ...] = (
     ),
 )
 
+# What it says about a modem that goes away under its hands, for scenarios in which one does.
+_DEAD = "the control port is gone, and what was asked for over it"
+_LATER = "interfaces outlive a crash, so for it the control port is one that comes later"
+CRASHED: tuple[tuple[str, str], ...] = (
+    (r"Cannot read from istream: connection broken", _DEAD),
+    (r"Error reading from istream: .*Connection reset by peer", _DEAD),
+    (
+        r"(operation|attempt #\d|settings|bearer).*(endpoint hangup|Broken pipe|reset by peer)",
+        _DEAD,
+    ),
+    (r"additional port wwan0qmi0 .* added after device probing has already finished", _LATER),
+    (r"could not recreate modem: Unsupported device: at least a QMI port is required", _LATER),
+)
+
 
 def complaints(log: str) -> list[str]:
     """The warnings and errors in a log."""

@@ -90,14 +90,22 @@ class ModemManager:
         """Everything about the modem; fails if there is none."""
         return self._userspace.mmcli("-m", "any")["modem"]
 
+    def found(self) -> dict[str, Any] | None:
+        """Everything about the modem, or None."""
+        code, out = self._userspace.try_mmcli("--output-json", "-m", "any", timeout=30)
+        return None if code else json.loads(out)["modem"]
+
+    def path(self) -> str:
+        """The modem's path on the bus, another one each time it is found; empty without it."""
+        return (self.found() or {}).get("dbus-path", "")
+
     def state(self) -> str:
         """The modem's state in ModemManager's words; "absent" if there is none."""
         return self._generic().get("state", "absent")
 
     def _generic(self) -> dict[str, Any]:
         """The modem's section "generic", empty if there is no modem."""
-        code, out = self._userspace.try_mmcli("--output-json", "-m", "any", timeout=30)
-        return {} if code else json.loads(out)["modem"]["generic"]
+        return (self.found() or {}).get("generic", {})
 
     def wait_modem(self, timeout: float = 60) -> None:
         """Wait until ModemManager has found the modem and got it ready."""
@@ -145,6 +153,10 @@ class ModemManager:
     def bearer(self, path: str) -> Bearer:
         """A bearer as it is now."""
         return Bearer.parse(self._userspace.mmcli("-b", path))
+
+    def bearers(self) -> list[Bearer]:
+        """All bearers of the modem, connected or not."""
+        return [self.bearer(path) for path in self.modem()["generic"]["bearers"]]
 
     def disconnect(self, bearer: Bearer) -> None:
         """End a bearer's call."""

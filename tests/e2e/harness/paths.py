@@ -17,6 +17,8 @@ from harness.errors import MissingError
 CHECKOUT = Path(__file__).resolve().parents[3]
 CACHE = Path(os.environ.get("BAM_DMUX_CACHE", "/cache"))
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", CACHE / "target"))
+# The guest's files, in archives: base.cpio, from which it boots, and what is brought on demand.
+LAYERS = CACHE / "layers"
 RESULTS = CACHE / "build" / "e2e"
 KERNELS = ("base", "debug", "kcsan")
 QEMU = "qemu-system-aarch64"
@@ -83,7 +85,7 @@ def initramfs(kernel: str, output: Path) -> Path:
     """Pack what the guest boots from; tests/e2e/guest is a part of it."""
     packer = CHECKOUT / "tests/env/initramfs"
     need(packer, "the packer of the guest's files", "git checkout tests/env")
-    need(CACHE / "guest", "the guest's files", "make env")
+    need(LAYERS / "base.cpio", "the guest's files", "make env")
     done = subprocess.run(
         [packer, kernel, output], check=False, capture_output=True, text=True, timeout=300
     )

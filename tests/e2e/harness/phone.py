@@ -14,12 +14,16 @@ from typing import Any
 from harness import paths, splat
 from harness.errors import BrokenError, FailedError
 from harness.lines import JsonLines
+from harness.machine import End, Machine
 from harness.modem import Modem
 from harness.netns import NetNs
 from harness.services import Services
 
-# How much slower everything in the guest is than on the base kernel, at worst.
-SLOWNESS = {"base": 1.0, "debug": 4.0, "kcsan": 4.0}
+# Seconds that the guest's calibration (guest/opt/e2e/calibrate.py) takes on the base kernel, on a
+# machine with two processors that has little else to do: 0.32 to 2.5 were seen on a busy one.
+CALIBRATION = 0.3
+# How much slower than that a phone is taken to be until it was measured.
+UNMEASURED = 5.0
 MEMORY = {"base": 512, "debug": 1024, "kcsan": 1024}
 BOOT_TIMEOUT = {"base": 90, "debug": 300, "kcsan": 300}
 # KCSAN watches one access in so many, and waits for so many microseconds for another to meet it.
@@ -29,9 +33,14 @@ KCSAN = "cd /sys/module/kcsan/parameters && echo 500 >skip_watch && echo 400 >ud
 # that this takes, in seconds.
 MARK = "bam-dmux tests: mark {number}."
 MARK_TIMEOUT = 20
+# The name by which the guest finds the host's archives: guest/opt/e2e/layer.
+LAYERS_TAG = "layers"
 # QEMU drops a device that takes longer than this to answer, for good (milliseconds).
 MESSAGE_TIMEOUT = 120_000
-MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far")
+# The socket by which QEMU tells how the guest ended.
+MACHINE = "machine.sock"
+# Scenarios were written for a modem that does each step at once.
+MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far", "--profile", "instant")
 
 
 class Phone:
@@ -45,15 +54,20 @@ class Phone:
         modem_arguments: tuple[str, ...] | None = MODEM_ARGUMENTS,
         console: str = "file",
         append: str = "",
+        stays: bool = False,
     ) -> None:
         """Start a phone; `console` "stdio" gives the terminal to the guest.
 
-        Without `modem_arguments` it is a phone without a modem.
+        Without `modem_arguments` it is a phone without a modem. One that `stays` stands still when
+        the guest powers off or resets, so that its modem can be looked at as it is then; it also
+        has the kernel's image in a file system that the guest can mount ("boot", 9p).
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.kernel = kernel
-        self.slowness = SLOWNESS[kernel]
+        # How many times the base kernel's time on a quiet machine things take: waits are that much
+        # longer. What a scenario does to the phone is not.
+        self.slowness = UNMEASURED
         self.serial = directory / "serial.log"
         # Position in the kernel's log up to which somebody has judged it.
         self.judged = 0
@@ -64,27 +78,35 @@ class Phone:
         self.netns = NetNs()
         self.modem: Modem | None = None
         self.services: Services | None = None
+        self.machine: Machine | None = None
+        # Whether the guest was told to go, and cannot be asked any more.
+        self.left = False
         try:
             if modem_arguments is not None:
                 self.services = Services(self.netns, directory / "services.log")
                 self.modem = Modem(self.netns, directory, list(modem_arguments))
-            self._start_qemu(initrd, console, append)
+            self._start_qemu(initrd, console, append, stays)
+            if stays:
+                self.machine = Machine(directory / MACHINE, self.alive)
             self._agent = JsonLines(directory / "agent.sock", "guest", self.alive)
         except BaseException:
             self.close()
             raise
 
-    def _start_qemu(self, initrd: Path, console: str, append: str) -> None:
+    def _start_qemu(self, initrd: Path, console: str, append: str, stays: bool) -> None:
         memory = MEMORY[self.kernel]
         serial = "mon:stdio" if console == "stdio" else "file:serial.log"
         vfio = (
             '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"vfio.sock"},'
             f'"x-msg-timeout":{MESSAGE_TIMEOUT}}}'
         )
+        layers = f"local,path={paths.LAYERS},mount_tag={LAYERS_TAG},security_model=none,readonly=on"
         arguments = "console=ttyAMA0 oops=panic panic=-1 loglevel=8 " + append
+        # kexec wants a kernel that has used the seed of its own address, which ours has no use for.
+        seed = ",dtb-randomness=off" if stays else ""
         command = [
             paths.QEMU,
-            *("-M", "virt,gic-version=2,memory-backend=mem", "-cpu", "cortex-a57"),
+            *("-M", f"virt,gic-version=2,memory-backend=mem{seed}", "-cpu", "cortex-a57"),
             *("-accel", "tcg,thread=multi", "-smp", "2", "-m", f"{memory}M"),
             *("-object", f"memory-backend-memfd,id=mem,size={memory}M,share=on"),
             *("-nodefaults", "-no-reboot", "-display", "none", "-serial", serial),
@@ -92,8 +114,15 @@ class Phone:
             *("-append", arguments),
             *("-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"),
             *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=agent"),
+            *("-virtfs", layers),
             *(("-device", vfio) if self.modem else ()),
         ]
+        if stays:
+            image = f"local,path={paths.image(self.kernel).parent},mount_tag=boot"
+            command += [
+                *("-action", "shutdown=pause", "-qmp", f"unix:{MACHINE},server=on,wait=off"),
+                *("-virtfs", f"{image},security_model=none,readonly=on"),
+            ]
         stdio = None if console == "stdio" else subprocess.DEVNULL
         with (self.directory / "qemu.log").open("ab") as log:
             self._qemu = subprocess.Popen(
@@ -109,7 +138,12 @@ class Phone:
         uptime = self._link().event("ready", BOOT_TIMEOUT[self.kernel])["uptime"]
         if self.kernel == "kcsan":
             self.sh(KCSAN)
+        self.slowness = max(1.0, self.call("calibrate") / CALIBRATION)
         return uptime
+
+    def let_go(self) -> None:
+        """Leave the agent to another process; reconnect() takes it back."""
+        self._link().close()
 
     def reconnect(self) -> None:
         """Connect to the agent anew, after the guest has slept; no request may be under way.
@@ -122,6 +156,8 @@ class Phone:
         self._agent = JsonLines(self.directory / "agent.sock", "guest", self.alive)
 
     def _link(self) -> JsonLines:
+        if self.left:
+            raise BrokenError("the guest was told to go: it is not to be asked any more")
         if self._agent is None:
             raise BrokenError("the phone is not running")
         return self._agent
@@ -161,6 +197,8 @@ class Phone:
 
         The guest goes on while its serial console is still printing.
         """
+        if self.left:
+            return self.log_position()
         self._marks += 1
         mark = MARK.format(number=self._marks)
         start = self.log_position()
@@ -195,9 +233,12 @@ class Phone:
             raise FailedError(f"in the guest, `{script}` ended with status {code}:\n{out.strip()}")
         return out
 
-    def call(self, name: str, /, wait: float = 60, **arguments: Any) -> Any:
-        """Call a function of the guest's agent; `wait` bounds it, in seconds."""
-        request = {"cmd": "call", "name": name, "args": arguments}
+    def call(self, name: str, /, wait: float = 60, netns: str = "", **arguments: Any) -> Any:
+        """Call a function of the guest's agent; `wait` bounds it, in seconds.
+
+        With `netns` in that network namespace of the guest.
+        """
+        request = {"cmd": "call", "name": name, "args": arguments, "netns": netns}
         reply = self._link().request(request, wait * self.slowness)
         if "error" in reply:
             raise FailedError(f"in the guest, {name} {arguments}: {reply['error']}")
@@ -232,6 +273,18 @@ class Phone:
         except subprocess.TimeoutExpired:
             raise FailedError(f"the guest did not power off within {timeout:g} s") from None
 
+    def leave(self, command: str) -> None:
+        """Give the guest an order by which it ends: nothing is to be asked of it afterwards."""
+        # A little later, so that the answer gets out.
+        self.run(f"(sleep 0.2; {command}) >/dev/null 2>&1 &", 10)
+        self.left = True
+
+    def wait_end(self, timeout: float) -> End:
+        """Wait until the guest of a phone that `stays` powers off or resets."""
+        if self.machine is None:
+            raise BrokenError("the phone does not stay when its guest ends")
+        return self.machine.wait_end(timeout)
+
     def power_off(self) -> None:
         """Shut the guest down and see that it does."""
         self.sh("sync; (sleep 0.2; poweroff -f) >/dev/null 2>&1 &", 10)
@@ -244,6 +297,8 @@ class Phone:
         """End everything. Never raises for what is gone already."""
         if self._agent:
             self._agent.close()
+        if self.machine:
+            self.machine.close()
         if self._qemu:
             if self._qemu.poll() is None:
                 self._qemu.kill()

@@ -3,9 +3,11 @@
 
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from harness.context import Context, far_ip
 from harness.errors import check, check_equal
+from harness.load import Load
 
 CHANNELS = (0, 1, 2)
 # How long firmware that was started takes to come up.
@@ -17,7 +19,7 @@ RECOVERY_BOUND = 5.0
 
 def bring_up(ctx: Context) -> None:
     """Several channels, so that each of them has to come back."""
-    ctx.modem.call("open", channels=[c for c in CHANNELS if c])
+    ctx.modem.open([c for c in CHANNELS if c])
     ctx.wait_interfaces(set(CHANNELS))
     ctx.up(CHANNELS)
     # The firmware opens these when it starts again.
@@ -25,13 +27,12 @@ def bring_up(ctx: Context) -> None:
         ctx.echo(channel, count=2)
 
 
-def restart(ctx: Context, smsm: str) -> float:
+def restart(ctx: Context, smsm: Literal["keep", "zero"]) -> float:
     """Start the firmware anew. Returns when its power line rises for the first time."""
-    ups = ctx.modem.call("events").get("pc-up", 0)
-    arguments = {"smsm": "zero"} if smsm == "zero" else {}
-    ctx.modem.call("restart", delay_ms=BOOT_MS, **arguments)
+    ups = ctx.modem.events().get("pc-up", 0)
+    ctx.modem.restart(delay_ms=BOOT_MS, smsm=smsm)
     ctx.wait_until(
-        lambda: ctx.modem.call("events").get("pc-up", 0) > ups, "the modem powers up", 40, 0.005
+        lambda: ctx.modem.events().get("pc-up", 0) > ups, "the modem powers up", 40, 0.005
     )
     return time.monotonic()
 
@@ -119,30 +120,17 @@ def consistent(ctx: Context) -> None:
 
 def upload(ctx: Context) -> None:
     """Frames in the modem's hands, more waiting, none of them ever taken."""
-    ctx.modem.call("hold_tx", on=True)
+    ctx.modem.hold_tx(True)
     ctx.phone.call(
         "udp_echo", 30, host=far_ip(0), count=100, size=900, window=100, patience=1, timeout=0.5
     )
 
 
-def load(ctx: Context) -> None:
-    """Both directions, all the time."""
-    for channel in CHANNELS:
-        ctx.phone.call(
-            "load_start",
-            name=f"l{channel}",
-            host=far_ip(channel),
-            size=900,
-            window=16,
-            patience=0.3,
-        )
+def start_load(ctx: Context) -> Load:
+    """Both directions on all channels, in full swing.
+
+    Replies that the modem keeps while it is dead come late, which is counted as doubled.
+    """
+    load = Load(ctx, CHANNELS, size=900, window=16, patience=0.3)
     time.sleep(0.3)
-
-
-def stop_load(ctx: Context) -> None:
-    """End what load() began; what came back must be right."""
-    for channel in CHANNELS:
-        result = ctx.phone.call("load_stop", name=f"l{channel}")
-        ctx.note(f"load on channel {channel}: {result}")
-        # Replies that the modem kept while it was dead come late, which is counted as doubled.
-        check_equal(result["bad"], 0, "datagrams with wrong content")
+    return load

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """System sleep of the phone: falling asleep, being woken, and what the kernel says of it."""
 
+import math
 import re
-import time
 from dataclasses import dataclass
 
 from harness.context import Context
@@ -15,6 +15,8 @@ ENTRY = "PM: suspend entry"
 ASLEEP = "PM: suspend-to-idle"
 AWAKE = "PM: resume from suspend-to-idle"
 EXIT = "PM: suspend exit"
+# The longest time that falling asleep takes on the base kernel, in seconds.
+FALL_S = 1
 # How long a phone sleeps that nobody wakes, in seconds: the clock's alarm is the way out.
 ALARM_S = 20
 
@@ -41,14 +43,18 @@ def prepare(ctx: Context) -> None:
     )
 
 
-def order(ctx: Context, state: str = "freeze", alarm: float = ALARM_S) -> int:
-    """Tell the phone to sleep and return at once: the position in its log from which to look."""
-    seconds = int(alarm * ctx.phone.slowness)
+def order(ctx: Context, state: str = "freeze", alarm: float = ALARM_S, then: str = "") -> int:
+    """Tell the phone to sleep and return at once: the position in its log from which to look.
+
+    The clock ends the sleep after `alarm` seconds, if nobody else does. Shell commands of `then`
+    run at once when the phone is awake again.
+    """
+    seconds = math.ceil(alarm + FALL_S * ctx.phone.slowness)
     position = ctx.phone.log_position()
     ctx.phone.run(
         f"echo 0 >{ALARM}; echo +{seconds} >{ALARM}; rm -f {OUTCOME}\n"
         f"(sleep 0.1; echo {state} >/sys/power/state; echo $? >{OUTCOME}.new\n"
-        f"mv {OUTCOME}.new {OUTCOME}) >/dev/null 2>&1 &"
+        f"{then}\nmv {OUTCOME}.new {OUTCOME}) >/dev/null 2>&1 &"
     )
     return position
 
@@ -101,10 +107,5 @@ def between(log: str, first: str, last: str) -> float:
 
 def sleep(ctx: Context, seconds: float = 1.0, state: str = "freeze") -> Slept:
     """A sleep that the clock ends."""
-    position = order(ctx, state, alarm=seconds + 2)
+    position = order(ctx, state, alarm=seconds)
     return wait_awake(ctx, position)
-
-
-def doze(ctx: Context, seconds: float) -> None:
-    """Let the phone sleep for a while, in the tester's time."""
-    time.sleep(seconds * ctx.phone.slowness)

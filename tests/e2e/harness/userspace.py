@@ -6,10 +6,11 @@ guest/opt/e2e/userspace.
 """
 
 import json
+import re
 import shlex
 from typing import Any
 
-from harness.errors import BrokenError, FailedError
+from harness.errors import BrokenError, FailedError, check
 from harness.phone import Phone
 
 PROGRAM = "/opt/e2e/userspace"
@@ -62,11 +63,35 @@ class Userspace:
         self._earlier = self.modemmanager_log()
         self.start()
 
+    def pid(self, program: str = "ModemManager") -> int:
+        """The process of a program that runs once; it must run."""
+        return int(self._phone.run(f"pidof {program}"))
+
+    def runs(self, program: str = "ModemManager") -> bool:
+        """Whether a program runs."""
+        return self._phone.sh(f"pidof {program}")[0] == 0
+
+    def open_files(self, program: str = "ModemManager") -> int:
+        """How many files a program that runs once has open."""
+        return int(self._phone.run(f"ls /proc/$(pidof {program})/fd | wc -l"))
+
     def modemmanager_log(self) -> str:
         """Everything that ModemManager logged since the user space was started."""
         log = self._phone.sh(f"cat {MODEMMANAGER_LOG}", 60)[1]
         # A start may have begun a new file.
         return log if log.startswith(self._earlier) else self._earlier + log
+
+    def modemmanager_times(self, *patterns: str) -> list[float]:
+        """When ModemManager last said each of these (grep -E), by the phone's clock in seconds."""
+        found = []
+        for pattern in patterns:
+            line = self._phone.sh(f"grep -E {shlex.quote(pattern)} {MODEMMANAGER_LOG} | tail -n 1")[
+                1
+            ]
+            stamp = re.match(r"<\w+> \[(\d+\.\d+)\]", line)
+            check(stamp, f"ModemManager's log has no '{pattern}'")
+            found.append(float(stamp[1]))
+        return found
 
     def mmcli(self, *arguments: str, timeout: float = 30) -> dict[str, Any]:
         """What mmcli prints as JSON. Raises FailedError with its words if it fails."""

@@ -4,7 +4,8 @@
 Requests and replies are lines of JSON on the virtio port "agent":
     {"id": 1, "cmd": "sh", "script": "...", "timeout": 10} -> {"id": 1, "rc": 0, "out": "..."}
     {"id": 2, "cmd": "call", "name": "tcp_upload", "args": {...}} -> {"id": 2, "result": ...}
-Each request has a thread of its own. A call that raises is answered with "error".
+Each request has a thread of its own. A call that raises is answered with "error". With "netns" a
+call runs in a network namespace that `ip netns` has named; threads that it starts stay there.
 """
 
 import json
@@ -16,8 +17,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import calibrate
 import faults
 import frames
+import ports
 import probes
 import rtnl
 import system
@@ -25,8 +28,10 @@ import traffic
 import verify
 
 FUNCTIONS = {
+    **calibrate.FUNCTIONS,
     **faults.FUNCTIONS,
     **frames.FUNCTIONS,
+    **ports.FUNCTIONS,
     **probes.FUNCTIONS,
     **rtnl.FUNCTIONS,
     **system.FUNCTIONS,
@@ -71,6 +76,10 @@ def answer(request):
     try:
         if request["cmd"] == "sh":
             return run_shell(request)
+        if space := request.get("netns"):
+            # Of this thread only, and it ends with the request.
+            with open(f"/run/netns/{space}", "rb") as file:
+                os.setns(file.fileno(), os.CLONE_NEWNET)
         return {"result": FUNCTIONS[request["name"]](**request["args"])}
     except Exception as error:  # whatever it was, the harness has to hear of it
         return {"error": f"{type(error).__name__}: {error}"}

@@ -56,6 +56,33 @@ def link_layer_count(interface, idle=1):
         return _count(sock, idle)
 
 
+def send_raw(interface, packets, protocol):
+    """Send packets, in hexadecimal, as they are, and with a protocol that may be 0."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+        for packet in packets:
+            sock.sendto(bytes.fromhex(packet), (interface, protocol, 0, 0, b""))
+
+
+def tap_start(interface):
+    """Tap an interface: what others send on it is kept."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+    sock.bind((interface, ETH_P_ALL))
+    sockets[interface] = sock
+
+
+def tap_sent(interface, count, timeout):
+    """The first packets that the tap saw leaving, each as its protocol and its bytes."""
+    found = []
+    end = time.monotonic() + timeout
+    with sockets.pop(interface) as sock:
+        while len(found) < count and time.monotonic() < end:
+            if select.select([sock], [], [], 0.2)[0]:
+                data, address = sock.recvfrom(65536)
+                if address[2] == PACKET_OUTGOING:
+                    found.append([address[1], data.hex()])
+    return found
+
+
 def receiver_start(host, port, size):
     """A UDP socket that nobody reads, with a receive buffer of `size` bytes."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -201,5 +228,8 @@ FUNCTIONS = {
     "link_layer_start": link_layer_start,
     "receiver_count": receiver_count,
     "receiver_start": receiver_start,
+    "send_raw": send_raw,
+    "tap_sent": tap_sent,
+    "tap_start": tap_start,
     "urgent_write": urgent_write,
 }

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures how long RTNL is held, by waiting for it."""
+"""Measures how long RTNL is held, and how long the kernel takes over questions about interfaces."""
 
 import fcntl
+import json
+import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
-SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
+SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCETHTOOL = 0x8913, 0x8914, 0x8946
+ETHTOOL_GDRVINFO = 3
+NETLINK_ROUTE, NLM_F_REQUEST = 0, 1
+RTM_NEWLINK, RTM_GETLINK, IFLA_IFNAME = 16, 18, 3
 # Between two looks, in seconds.
 PAUSE = 0.01
 
@@ -33,6 +40,28 @@ class Watch(threading.Thread):
                 time.sleep(PAUSE)
 
 
+questions = []
+
+
+def questions_start(name):
+    """From now on somebody asks for an interface all the time (questions.py)."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "questions.py")
+    questions.append(
+        subprocess.Popen(
+            [sys.executable, "-S", program, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    )
+
+
+def questions_stop():
+    """What it has measured. Raises if it does not answer any more."""
+    asking = questions.pop()
+    try:
+        return json.loads(asking.communicate(timeout=30)[0])
+    finally:
+        asking.kill()
+
+
 watches = []
 
 
@@ -50,4 +79,9 @@ def rtnl_watch_stop():
     return {"longest": watch.longest, "times": watch.times}
 
 
-FUNCTIONS = {"rtnl_watch_start": rtnl_watch_start, "rtnl_watch_stop": rtnl_watch_stop}
+FUNCTIONS = {
+    "questions_start": questions_start,
+    "questions_stop": questions_stop,
+    "rtnl_watch_start": rtnl_watch_start,
+    "rtnl_watch_stop": rtnl_watch_stop,
+}

@@ -107,6 +107,16 @@ def link_local(name):
     return None
 
 
+def addresses(name):
+    """The IPv6 addresses of an interface: [address, scope, flags as the kernel has them]."""
+    found = []
+    for line in read("/proc/net/if_inet6").splitlines():
+        address, _, _, scope, flags, interface_name = line.split()
+        if interface_name == name:
+            found.append([address, int(scope, 16), int(flags, 16)])
+    return found
+
+
 def leftovers():
     """What a driver that is not bound has left behind, in words."""
     found = [f"interface {name}" for name in interfaces().values()]
@@ -131,7 +141,14 @@ def _dma_users():
     return (read("/sys/kernel/debug/dmaengine/summary") or "").splitlines()
 
 
+def clock():
+    """The phone's clock, in seconds since 1970: that of the programs' logs."""
+    return time.time()
+
+
 FUNCTIONS = {
+    "addresses": addresses,
+    "clock": clock,
     "leftovers": leftovers,
     "driver_counters": driver_counters,
     "kernel_threads": kernel_threads,

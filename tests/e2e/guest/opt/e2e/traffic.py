@@ -90,6 +90,9 @@ class Echo:
         self.window = window
         self.patience = patience
         self.sent = self.received = self.bad = self.doubled = self.refused = 0
+        # Replies that came after the reply to a later datagram.
+        self.disordered = 0
+        self.latest = -1
         self.under_way = {}
         self.longest = 0.0
 
@@ -123,6 +126,8 @@ class Echo:
             else:
                 self.longest = max(self.longest, time.monotonic() - self.under_way.pop(key[1]))
                 self.received += 1
+                self.disordered += key[1] < self.latest
+                self.latest = max(self.latest, key[1])
 
     def expire(self):
         """Forget datagrams that were under way for too long: they are lost."""
@@ -142,7 +147,7 @@ class Echo:
 
     def result(self):
         """The counters."""
-        names = ("sent", "received", "bad", "doubled", "refused", "longest")
+        names = ("sent", "received", "bad", "doubled", "disordered", "refused", "longest")
         return {name: getattr(self, name) for name in names}
 
 
