@@ -80,6 +80,6 @@ mod cases {
                 Patience::Over => break,
             }
         }
-        assert_eq!(now, u64::from(Attempt::MAX_MS));
+        assert_eq!(now, 2 * ACK + u64::from(POWER_TIMEOUT_MS));
     }
 }

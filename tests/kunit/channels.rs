@@ -94,7 +94,7 @@ mod cases {
         assert!(table.is_remote_open(ONE));
         assert!(table.remote_close(ONE).needs_interface());
         assert!(!table.is_remote_open(ONE));
-        assert_eq!(table.repeated, 2);
+        assert_eq!(table.repeated(), 2);
     }
 
     /// A CLOSE of the modem stops data; its next OPEN lets it flow without a command of ours.
@@ -310,6 +310,8 @@ mod cases {
     fn held_until_opened() {
         let mut table = opened();
         table.hold_all();
+        assert!(table.is_held(ONE));
+        assert!(!table.is_held(TWO));
         assert!(!table.is_remote_open(ONE));
         assert!(!table.accepts_data(ONE));
         table.set_wanted(ONE, false);
@@ -317,6 +319,7 @@ mod cases {
         table.set_wanted(ONE, true);
         table.powered();
         assert_eq!(table.remote_open(ONE, 0), Change::Reopened);
+        assert!(!table.is_held(ONE));
         assert!(table.accepts_data(ONE));
         assert!(!table.release_all());
     }

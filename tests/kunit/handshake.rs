@@ -40,7 +40,9 @@ mod cases {
         assert_eq!(link.wake_step(), WakeStep::Vote);
         assert_eq!(link.vote(true, false), Some(true));
         assert_eq!(link.wake_step(), WakeStep::AwaitAck);
+        assert!(link.awaits_ack());
         assert_eq!(link.ack_level(true), AckSeen::Expected);
+        assert!(!link.awaits_ack());
         assert_eq!(link.wake_step(), WakeStep::AwaitPower);
         assert_eq!(link.power_level(true), Some(Transition::Connect));
         assert_eq!(link.wake_step(), WakeStep::AwaitPower);
@@ -267,9 +269,25 @@ mod cases {
         link.power_level(true);
         assert!(link.connected());
         assert_eq!(link.ack_level(true), AckSeen::Stray);
+        // One more makes it no better.
+        assert_eq!(link.ack_level(false), AckSeen::Stray);
         assert_eq!(link.power_level(true), None);
         assert_eq!(link.power_level(false), Some(Transition::Abandon));
         assert_eq!(link.loss(), Some(Loss::PowerFell));
+    }
+
+    /// An ack that was given up, and comes after all, spoils nothing: the next fall is in order.
+    #[test]
+    fn a_late_ack_spoils_nothing() {
+        let mut link = cold();
+        link.vote(true, false);
+        link.power_level(true);
+        assert!(link.connected());
+        link.ack_lost();
+        assert_eq!(link.ack_level(true), AckSeen::Stray);
+        link.vote(false, true);
+        assert_eq!(link.ack_level(false), AckSeen::Expected);
+        assert_eq!(link.power_level(false), Some(Transition::Disconnect));
     }
 
     /// Power that fell and rose before anybody looked: its interrupt tells. The rise is acknowledged
@@ -285,6 +303,23 @@ mod cases {
         assert_eq!(link.power_interrupt(true), Some(Transition::Connect));
         assert!(!link.connected());
         assert_eq!(link.power_interrupt(true), Some(Transition::Abandon));
+    }
+
+    /// Power that blinks again before anything was done about it is no less of a loss.
+    #[test]
+    fn power_blinks_twice() {
+        let mut link = up();
+        link.power_interrupt(true);
+        for _ in 0..2 {
+            // The fall, which nobody saw, and the way back.
+            link.power_interrupt(true);
+            link.power_interrupt(true);
+            assert_eq!(link.loss(), Some(Loss::PowerBlinked));
+        }
+        link.abandoned();
+        assert_eq!(link.power_level(true), Some(Transition::Connect));
+        // One ack for all of it.
+        assert!(!link.connected());
     }
 
     /// Interrupts of changes that a look has seen before are no blinks, nor are those that see it
@@ -312,6 +347,10 @@ mod cases {
         link.abandoned();
         assert_eq!(link.vote(false, true), Some(false));
         assert_eq!(link.power_level(true), None);
+        // Nor if it moves: the first interrupt is that of a change which was seen.
+        for _ in 0..3 {
+            assert_eq!(link.power_interrupt(true), None);
+        }
         assert_eq!(link.wake_step(), WakeStep::Gone);
         link.starting();
         assert_eq!(link.power_level(true), None);
@@ -426,7 +465,10 @@ mod cases {
                 assert_eq!(link.ack_level(false), AckSeen::Expected);
                 link.acked_late();
             }
-            assert_eq!(link.power_level(false), Some(Transition::Abandon));
+            // As often as somebody looks, until it is followed.
+            for _ in 0..2 {
+                assert_eq!(link.power_level(false), Some(Transition::Abandon));
+            }
             assert_eq!(link.loss(), None);
             assert_eq!(link.may_have_restarted(), !acked);
         }

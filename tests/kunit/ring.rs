@@ -53,12 +53,17 @@ mod cases {
     fn wakes_once_with_room() {
         let mut ring = ring();
         assert!(!ring.should_wake());
+        assert!(!ring.is_stopped());
         fill(&mut ring, 6);
+        // One producer after the other finds it full.
         assert!(ring.should_stop());
+        assert!(ring.should_stop());
+        assert!(ring.is_stopped());
         assert!(ring.pop());
         assert!(!ring.should_wake());
         assert!(ring.pop());
         assert!(ring.should_wake());
+        assert!(!ring.is_stopped());
         assert!(!ring.should_wake());
     }
 

@@ -12,6 +12,7 @@ use bam_dmux_protocol::{
         Channel,
         Command,
         Header,
+        HeaderError,
         BUFFER_LEN,
         CHANNELS,
         HEADER_LEN,
@@ -130,5 +131,31 @@ proptest! {
             prop_assert_eq!(ring.room(), 64 - len);
             prop_assert!(!ring.is_stopped() || ring.len() > 0);
         }
+    }
+}
+
+/// The log says of each kind of bad header what is wrong with it, with the number that was read.
+#[test]
+fn errors_are_told_in_words() {
+    for (error, words) in [
+        (
+            HeaderError::BadMagic(0x1234),
+            "magic 0x1234 instead of 0x33fc",
+        ),
+        (HeaderError::UnknownCommand(3), "command 3 (STATUS)"),
+        (
+            HeaderError::UnknownCommand(4),
+            "command 4 (OPEN_NO_A2_PC): operation without power control is not supported",
+        ),
+        (HeaderError::UnknownCommand(0x77), "unknown command 119"),
+        (HeaderError::ChannelOutOfRange(21), "channel 21 of 8"),
+        (HeaderError::Empty, "data frame of length 0"),
+        (
+            HeaderError::TooLong(u16::MAX),
+            "length 0xffff (QMAP aggregation) is not supported",
+        ),
+        (HeaderError::TooLong(2041), "length 2041 is above 2040"),
+    ] {
+        assert_eq!(format!("{error:?}"), words);
     }
 }
