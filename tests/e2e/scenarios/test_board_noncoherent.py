@@ -8,7 +8,7 @@ checks how the DMA API is used.
 import pytest
 
 from harness.context import Context
-from harness.errors import check, check_equal
+from harness.errors import check_equal
 from scenarios.test_defects_rx import test_merged_segments
 from scenarios.test_fuzz_frames import test_hostile_corpus
 from scenarios.test_lifecycle import test_unbind_bind
@@ -40,7 +40,7 @@ def test_noncoherent(ctx: Context, loaded: Context) -> None:
     """The BAM's two rings are mapped without caching, as only noncoherent DMA has it."""
     parameter = "/sys/module/bam_dmux_board/parameters/variant"
     check_equal(ctx.phone.run(f"cat {parameter}").strip(), VARIANT, "the board")
-    check(remapped(ctx) == 0, "no pipe is there, and memory is mapped for the BAM")
+    before = remapped(ctx)
     ctx.open_modem()
     ctx.up()
-    check_equal(remapped(ctx), 2, "rings that are mapped without caching, for two pipes")
+    check_equal(remapped(ctx) - before, 2, "rings that are mapped without caching, for two pipes")

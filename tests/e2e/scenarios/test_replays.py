@@ -138,6 +138,7 @@ SEQUENCES: list[tuple[int, str, Part, Part, dict[str, int]]] = [
 # What today's driver makes of them.
 FINDINGS: dict[int, tuple[str, str]] = {
     2: ("hardware-behaviour 7.1", r"acked with a pipe still enabled: expected 0, found 1"),
+    6: ("hardware-behaviour 7.1", r"acked with a pipe still enabled: expected 0, found 1"),
     8: ("hardware-behaviour 7.2", r"asserts of firmware for want of an ack: expected 0, found 1"),
     12: ("hardware-behaviour 7.4", r"suspects a modem that is well: \{'tx_stalls': 1\}"),
 }
