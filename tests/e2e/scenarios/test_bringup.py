@@ -25,7 +25,6 @@ NET_ADDR_RANDOM = 1
 RACE_DELAYS_US = (0, 20, 50, 80, 120, 170, 230, 300)
 
 
-@pytest.mark.debug
 def test_contract(ctx: Context) -> None:
     """Interfaces look as ModemManager and scripts expect them, on all channels.
 

@@ -14,7 +14,6 @@ from harness.load import Load
 DELAYS_US = (0, 30, 80, 150)
 
 
-@pytest.mark.debug
 @pytest.mark.defect(
     23,
     symptom=r"Connection timed out|not within \d+ s: the interfaces of the channels",

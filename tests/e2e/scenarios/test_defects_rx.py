@@ -33,7 +33,6 @@ def test_link_layer_filter(ctx: Context, up: Context) -> None:
     check_equal(passed, 10, "packets that passed a filter that accepts all")
 
 
-@pytest.mark.debug
 @pytest.mark.defect(19, symptom="frames that came back to the new interface")
 def test_early_ifup(ctx: Context, up: Context) -> None:
     """An interface that is brought up the moment it is announced receives at once.
@@ -104,7 +103,6 @@ def test_merged_segments(ctx: Context, up: Context) -> None:
     check(len(lengths) <= SEGMENTS // 2, f"{SEGMENTS} segments arrived as {len(lengths)} packets")
 
 
-@pytest.mark.debug
 @pytest.mark.defect(22, symptom="bytes are charged for a packet")
 def test_small_packets(ctx: Context, up: Context) -> None:
     """Small packets are charged with a small buffer.

@@ -254,7 +254,6 @@ def test_health_unbind_recovering(ctx: Context, up: Context) -> None:
     check("status 1" in text, f"recovery of a driver that goes away: {text}")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 def test_health_crash(ctx: Context, up: Context) -> None:
     """A crash that remoteproc reports is a report with a dump, and over when the modem is back.

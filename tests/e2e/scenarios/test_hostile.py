@@ -28,7 +28,6 @@ BAD = {
 }
 
 
-@pytest.mark.debug
 def test_bad_frames(ctx: Context, up: Context) -> None:
     """Each kind of bad frame is counted and its buffer reused; the link works on.
 

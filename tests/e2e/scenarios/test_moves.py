@@ -59,7 +59,6 @@ def works_again(ctx: Context) -> None:
     ctx.works()
 
 
-@pytest.mark.debug
 @pytest.mark.campaign
 def test_moves_cpu(ctx: Context, up: Context) -> None:
     """CPU 1 goes offline and comes back again and again under traffic in both directions.

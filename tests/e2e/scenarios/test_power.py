@@ -75,7 +75,6 @@ def test_cycles_under_load(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
-@pytest.mark.debug
 @pytest.mark.defect(1, symptom=WORKS_NOT)
 def test_wake_fails(ctx: Context, up: Context) -> None:
     """A wake-up the modem never acks fails in bounded time; the next one works, again and again.

@@ -122,7 +122,6 @@ def test_crash_mid_tx(ctx: Context, up: Context, smsm: str) -> None:
     crashes(ctx, smsm, "mid TX", lambda: upload(ctx))
 
 
-@pytest.mark.debug
 @pytest.mark.defect(3, 27, symptom=DEAF)
 @DARK
 @bits

@@ -54,7 +54,6 @@ def reported(ctx: Context, what: str, prepare: Callable[[], None]) -> None:
         check_equal(ctx.counter("ap_ack_unsolicited"), 0, "acks that nobody waits for")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @DARK
 def test_reported_load(ctx: Context, up: Context) -> None:

@@ -23,7 +23,6 @@ from harness.recovery import (
 RTNL_BOUND = 1.0
 
 
-@pytest.mark.debug
 @pytest.mark.timeout(180)
 @pytest.mark.defect(3, 27, symptom=r"not within \d+ s: the interface loses its carrier")
 @DARK

@@ -95,7 +95,6 @@ def test_sleep_woken(ctx: Context, up: Context) -> None:
         ctx.works()
 
 
-@pytest.mark.debug
 def test_sleep_load(ctx: Context, up: Context) -> None:
     """Traffic that is under way when the phone falls asleep goes on afterwards.
 

@@ -47,7 +47,6 @@ def together(jobs: dict[str, Any]) -> None:
         raise failures[0]
 
 
-@pytest.mark.debug
 def test_all_channels(ctx: Context, up: Context) -> None:
     """All eight channels carry traffic at the same time, none sees another's.
 
