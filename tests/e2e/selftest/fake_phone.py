@@ -20,7 +20,7 @@ class FakeModem:
     """Counters that a test can set."""
 
     def __init__(self) -> None:
-        self.values = dict.fromkeys((*FAULTS, "unpowered_unaware", "power_ups"), 0)
+        self.values = dict.fromkeys((*FAULTS, "unpowered_unaware", "power_ups", "power_downs"), 0)
         self.woken: list[dict[str, int | None]] = []
 
     def __getattr__(self, command: str) -> Any:
