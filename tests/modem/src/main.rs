@@ -91,7 +91,7 @@ struct Args {
     /// Seed of what the profile leaves to chance; drawn if not given, and told in the log
     #[arg(long)]
     seed: Option<u32>,
-    /// Set a figure of the profile, with a value in JSON: hang_ppm=1000
+    /// Set a figure of the profile, with a value in JSON: `hang_ppm=1000`
     #[arg(long, value_name = "FIELD=VALUE", value_parser = profile::parse_setting)]
     set: Vec<(String, serde_json::Value)>,
     /// Let packets pass a channel only while a call of their family is up

@@ -177,7 +177,11 @@ impl Modem {
     fn send_opens(&mut self) {
         let now = self.now;
         let mut any = false;
-        while let Some((_, channel)) = self.boot.opens.pop_front_if(|(at, _)| *at <= now) {
+        while let Some(&(at, channel)) = self.boot.opens.front() {
+            if at > now {
+                break;
+            }
+            self.boot.opens.pop_front();
             self.open_channel(channel);
             any = true;
         }

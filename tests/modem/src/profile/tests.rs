@@ -76,8 +76,8 @@ fn starts() {
         (Kind::SelfWakeFrames, 1, 7),
         (Kind::Freeze, 8_500_000, 13_300_000),
     ] {
-        let drawn = numbers(&mut draws, kind, 1000);
-        assert!(drawn.iter().all(|us| (low..=high).contains(us)), "{kind:?}");
+        let times = numbers(&mut draws, kind, 1000);
+        assert!(times.iter().all(|us| (low..=high).contains(us)), "{kind:?}");
     }
 }
 

@@ -99,7 +99,7 @@ impl<W: Write> Writer<W> {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let comma = if self.begun { "," } else { "" };
         self.begun = true;
-        write!(self.out, "{comma}\n")?;
+        writeln!(self.out, "{comma}")?;
         serde_json::to_writer(&mut self.out, entry)?;
         Ok(())
     }

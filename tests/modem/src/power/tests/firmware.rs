@@ -95,7 +95,10 @@ impl Bench {
     /// When this was first done since then, counted from there.
     fn after(&self, start: Duration, wanted: Action) -> Option<Duration> {
         let found = |&&(at, action): &&(Duration, Action)| at >= start && action == wanted;
-        self.log.iter().find(found).map(|&(at, _)| at - start)
+        self.log
+            .iter()
+            .find(found)
+            .and_then(|&(at, _)| at.checked_sub(start))
     }
 
     fn count(&self, wanted: impl Fn(Action) -> bool) -> usize {
@@ -140,7 +143,7 @@ fn vote_dark() {
         let normal = (1700 * US..=2300 * US).contains(&ack);
         assert!(normal || (3000 * US..=6400 * US).contains(&ack), "{ack:?}");
         assert!(
-            (100 * US..=1000 * US).contains(&(rise - ack)),
+            (100 * US..=1000 * US).contains(&rise.checked_sub(ack).unwrap()),
             "{rise:?} after {ack:?}"
         );
         late += usize::from(!normal);
@@ -187,7 +190,8 @@ fn unvote() {
             assert_eq!(bench.after(start, Action::SetPower(false)), None);
             continue;
         }
-        let fall = bench.after(start, Action::SetPower(false)).unwrap() - ack;
+        let fall = bench.after(start, Action::SetPower(false)).unwrap();
+        let fall = fall.checked_sub(ack).unwrap();
         soon += usize::from(fall <= 80 * MS);
         assert!(
             fall <= 80 * MS || (100 * MS..=S).contains(&fall),
@@ -371,7 +375,7 @@ fn self_wakes() {
         match action {
             Action::SetPower(true) => rise = Some(at),
             Action::SetPower(false) => {
-                let stay = at - rise.unwrap();
+                let stay = at.checked_sub(rise.unwrap()).unwrap();
                 assert!((2 * S..=3 * S).contains(&stay), "{stay:?}");
             }
             _ => {}
@@ -408,7 +412,7 @@ fn freezes() {
         match action {
             Action::Frozen => since = Some(at),
             Action::Thawed => {
-                let time = at - since.unwrap();
+                let time = at.checked_sub(since.unwrap()).unwrap();
                 assert!((8500 * MS..=13_300 * MS).contains(&time), "{time:?}");
             }
             _ => {}
