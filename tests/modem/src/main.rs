@@ -170,7 +170,7 @@ fn run(args: &Args) -> Result<()> {
         seed,
         gate: args.gate,
         mtu: args.mtu,
-        pace: args.pace.apply(Pace::instant())?,
+        pace: args.pace.apply(pace_of(args.profile))?,
         bam: args.bam,
         open_signal: args.open_signal,
     };
@@ -199,6 +199,14 @@ fn run(args: &Args) -> Result<()> {
         other => other?,
     }
     Ok(())
+}
+
+/// How long frames take with firmware that behaves so.
+fn pace_of(profile: Name) -> Pace {
+    match profile {
+        Name::Msm8916 => Pace::msm8916(),
+        Name::Instant => Pace::instant(),
+    }
 }
 
 /// A seed that no other run has; the log tells it.

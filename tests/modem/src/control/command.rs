@@ -44,6 +44,7 @@ use crate::modem::{
 use crate::pace::Change;
 use crate::power::AckMode;
 use crate::profile::{
+    FallRule,
     Force,
     Name,
     Profile, //
@@ -52,6 +53,10 @@ use crate::shared::Shared;
 
 /// Longest wait that may be asked for.
 const LONGEST_WAIT: u64 = 600_000;
+/// Why `idle` is refused.
+const NO_IDLE: &str =
+    "with this profile the power falls after the un-vote, not after an idle time: \
+                       choose the profile \"instant\", or set its figure fall_us";
 
 /// A request; its name is the field `cmd`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -314,6 +319,13 @@ impl Command {
                 shared.with(|m| m.set_registration(state)).map_err(words)
             }
             Self::Replay { number } => shared.with(|m| m.play_replay(number)),
+            Self::Idle { ms } => shared.with(|m| {
+                if m.profile().0.fall_rule == FallRule::Unvote {
+                    return Err(NO_IDLE.to_owned());
+                }
+                m.set_idle(ms.map(Duration::from_millis));
+                Ok(())
+            }),
             Self::Signal { dbm } => shared.with(|m| m.set_signal(dbm)).map_err(words),
             Self::Mtu { bytes } => shared.with(|m| m.set_mtu(bytes)).map_err(words),
             Self::OfferPort => shared.with(Modem::start_port).map_err(words),
@@ -374,7 +386,6 @@ impl Command {
             Self::ReplayEnd => m.end_replay(),
             Self::Force { what, count } => m.force(what, count),
             Self::Edge { line, action } => m.edge(line, action),
-            Self::Idle { ms } => m.set_idle(ms.map(Duration::from_millis)),
             Self::Corrupt {
                 field,
                 value,
