@@ -4,21 +4,31 @@ use super::*;
 
 use crate::kabi::completion::Completion;
 
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
+use kernel::{
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 const ONCE: u64 = 0;
 const AGAIN: u64 = 1;
+const SLOW: u64 = 2;
 
-/// An object with two kinds of work: one that runs and signals, one that queues itself for ever.
+/// An object with three kinds of work: one that runs and signals, one that queues itself for ever,
+/// one that signals and takes its time afterwards.
 #[pin_data]
 struct Object {
     #[pin]
     once: Work<Object, ONCE>,
     #[pin]
     again: Work<Object, AGAIN>,
+    #[pin]
+    slow: Work<Object, SLOW>,
     #[pin]
     ran: Completion,
     runs: Atomic<i32>,
@@ -27,6 +37,7 @@ struct Object {
 impl_has_work! {
     impl HasWork<Self, ONCE> for Object { self.once }
     impl HasWork<Self, AGAIN> for Object { self.again }
+    impl HasWork<Self, SLOW> for Object { self.slow }
 }
 
 impl WorkItem<ONCE> for Object {
@@ -44,12 +55,21 @@ impl WorkItem<AGAIN> for Object {
     }
 }
 
+impl WorkItem<SLOW> for Object {
+    fn run(this: Arc<Self>) {
+        this.ran.complete_all();
+        fsleep(Delta::from_millis(50));
+        this.runs.fetch_add(1, Relaxed);
+    }
+}
+
 impl Object {
     fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Object {
                 once <- Work::new(),
                 again <- Work::new(),
+                slow <- Work::new(),
                 ran <- Completion::new(),
                 runs: Atomic::new(0),
             }),
@@ -128,6 +148,18 @@ mod cases {
         assert!(object.once.cancel_sync());
         assert!(!object.once.cancel_sync());
         assert!(!object.ran.wait_timeout(100));
+        assert!(is_last(object));
+        Ok(())
+    }
+
+    /// Who cancels an item that runs waits for its end.
+    #[test]
+    fn running_item_is_waited_for() -> Result {
+        let object = Object::new()?;
+        assert!(Work::<Object, SLOW>::enqueue(&object));
+        assert!(object.ran.wait_timeout(10_000));
+        assert!(!object.slow.cancel_sync());
+        assert!(object.runs() == 1);
         assert!(is_last(object));
         Ok(())
     }

@@ -12,6 +12,8 @@ from harness.errors import FailedError
 from harness.judge import forget_leaks, kmemleak
 from harness.phone import Phone
 
+# The kernel's list of what is counted by reference and lives.
+TRACKERS = "/sys/kernel/debug/ref_tracker"
 PREFIX = re.compile(r"^(\[\s*\d+\.\d+\](\[[^\]]*\])? ?)?", re.MULTILINE)
 
 
@@ -31,11 +33,12 @@ def run(kernel: str, results: Path, initrd: Path) -> bool:
     try:
         phone.wait_ready()
         forget_leaks(phone)
+        before = devices(phone)
         start = phone.mark_log()
         phone.run(f"insmod /modules/{paths.DRIVERS['ours']}.ko", 60)
         phone.run(f"rmmod {paths.DRIVERS['ours']}", 30)
         end = phone.mark_log()
-        leaks = look_for_leaks(phone) if kernel == "debug" else []
+        leaks = look_for_leaks(phone, before)
         whole = phone.log(0, phone.mark_log())
     finally:
         phone.close()
@@ -48,13 +51,28 @@ def run(kernel: str, results: Path, initrd: Path) -> bool:
     return good and not faults + leaks
 
 
-def look_for_leaks(phone: Phone) -> list[str]:
-    """What kmemleak has to say of the suites, if anything."""
+def devices(phone: Phone) -> set[str]:
+    """The network devices that are not freed; only the debug kernel lists them."""
+    listed = phone.sh(f"ls {TRACKERS}")[1].split() if phone.kernel == "debug" else []
+    return {name for name in listed if "netdev@" in name}
+
+
+def look_for_leaks(phone: Phone, before: set[str]) -> list[str]:
+    """What the suites have left, on the debug kernel: memory, and network devices.
+
+    These are in a list of the kernel's own, so that they are no leak for kmemleak.
+    """
+    if phone.kernel != "debug":
+        return []
+    found = []
     try:
         kmemleak(phone)
     except FailedError as error:
-        return [f"kmemleak: {error}"]
-    return []
+        found.append(f"kmemleak: {error}")
+    # The list is put in order by a work: by now that has had its time.
+    if left := devices(phone) - before:
+        found.append(f"network devices that were not freed: {len(left)}")
+    return found
 
 
 def judge(log: str, file: Path) -> bool:
