@@ -61,6 +61,8 @@ check_text() {
 	done < <(grep -vE '(^|/)Cargo\.lock$|^tests/fuzz/corpus/' "$FILES")
 	# Each defect of mainline's driver is shown or explained, and the table says so.
 	python3 tests/e2e/run.py check || status=1
+	# Each mutant still fits, and names a test that there is.
+	python3 tests/mutants/mutants.py --check || status=1
 	return $status
 }
 

@@ -63,7 +63,7 @@ def exists(test: Test) -> None:
 def judge(where: Workshop, tests: list[Test], jobs: int = 1) -> dict[Test, Outcome]:
     """Run tests of one kind, and for one kernel, on what is built in a workshop.
 
-    Raises UnfitError when one of them did not come to an end of its own.
+    Raises UnfitError when one that is alone, or all of them, did not come to an end of their own.
     """
     kinds = {(test.kind, test.kernel) for test in tests}
     if len(kinds) != 1:
@@ -86,7 +86,15 @@ def _scenarios(where: Workshop, tests: list[Test], jobs: int) -> dict[Test, Outc
     if not new:
         raise UnfitError(f"the scenarios did not run:\n{tail(out)}")
     records = json.loads(new.pop().read_text(encoding="utf-8"))["results"]
-    return {test: _outcome(test, records, out, len(tests) == 1) for test in tests}
+    if len(tests) == 1:
+        return {tests[0]: _outcome(tests[0], records, out, True)}
+    outcomes = {}
+    for test in tests:
+        try:
+            outcomes[test] = _outcome(test, records, out, False)
+        except UnfitError as error:
+            outcomes[test] = Outcome(Verdict.FAILED, str(error))
+    return outcomes
 
 
 def _file(test: Test) -> str:
@@ -112,18 +120,24 @@ def _nodes(where: Workshop, collect: list[str], test: Test) -> list[str]:
 
 
 def _is_meant(name: str, test: Test) -> bool:
-    """Whether a result, "wake_fails[base]" or "unbind[base-asleep]", is that of a test."""
+    """Whether a result, "wake_fails[base]" or "unbind[base-asleep]", is that of a test.
+
+    A test without parameters is meant with all that it has.
+    """
     function, _, parameter = test.name.partition("[")
     if not parameter:
-        return re.fullmatch(rf"{re.escape(function)}(\[[^\]-]*\])?", name) is not None
+        return name.partition("[")[0] == function
     return name.startswith(f"{function}[") and name.endswith(f"-{parameter}")
 
 
 def _outcome(test: Test, records: list[dict[str, Any]], out: str, alone: bool) -> Outcome:
     mine = [record for record in records if _is_meant(record["name"], test)]
-    if len(mine) != 1 or mine[0]["outcome"] not in ("passed", "failed"):
-        said = f"{mine[0]['outcome']}: {mine[0]['failure']}" if mine else tail(out)
-        raise UnfitError(f"{test} did not run, or not as a test that can notice: {said}")
+    if not mine:
+        raise UnfitError(f"{test} did not run:\n{tail(out)}")
+    for record in mine:
+        if record["outcome"] not in ("passed", "failed"):
+            said = f"{record['outcome']}: {record['failure']}"
+            raise UnfitError(f"{record['name']} did not run as a test that can notice: {said}")
     # What is found when the phone has done its work (leaks, lockdep) is of a test that is alone.
     looks = [record for record in records if alone and re.search(LOOK, record["name"])]
     failed = [record["failure"] for record in [*mine, *looks] if record["outcome"] == "failed"]

@@ -38,9 +38,10 @@ def run(kernel: str, name: str) -> int:
         try:
             phone.wait_ready()
             forget_leaks(phone)
+            before = kunit.devices(phone)
             start = phone.mark_log()
             try:
-                return judge(phone, kernel, case, start)
+                return judge(phone, case, start, before)
             except (BrokenError, FailedError) as error:
                 print(f"not ok {name}: {error}\n{phone.log(start)[-4000:]}")
                 return FAILED
@@ -48,13 +49,13 @@ def run(kernel: str, name: str) -> int:
             phone.close()
 
 
-def judge(phone: Phone, kernel: str, case: str, start: int) -> int:
+def judge(phone: Phone, case: str, start: int, before: set[str]) -> int:
     """What comes of the case. A phone that breaks here was broken by it."""
     module = paths.DRIVERS["ours"]
     phone.run(f"insmod /modules/{module}.ko", 60)
     phone.run(f"rmmod {module}", 30)
     end = phone.mark_log()
-    leaks = kunit.look_for_leaks(phone) if kernel == "debug" else []
+    leaks = kunit.look_for_leaks(phone, before)
     log = phone.log(start, end)
     found = re.search(rf"\b(not )?ok \d+ {case}\b(?! # SKIP)", log)
     if not found:
