@@ -10,13 +10,18 @@ class Sizes:
 
     seed: int = 1
     # Hostile frames.
-    frames: int = 20_000
+    frames: int = 10_000
     # Hostile sequences of the power lines.
     lines: int = 200
     # Rounds of everything else that campaigns do for long: faults of the kernel, stress.
     rounds: int = 1
     # How often a scenario repeats what it does when once more shows nothing new, but chance does.
     repeats: int = 20
+
+    @property
+    def full(self) -> bool:
+        """Whether time matters less than in `make test`."""
+        return self.repeats > SHORT.repeats
 
     @property
     def long(self) -> bool:
@@ -26,7 +31,7 @@ class Sizes:
 
 SHORT = Sizes()
 # `--kernel full`.
-FULL = Sizes(repeats=100)
+FULL = Sizes(frames=20_000, repeats=100)
 # Campaigns.
 LONG = Sizes(frames=1_000_000, lines=10_000, rounds=20, repeats=500)
 

@@ -116,6 +116,7 @@ def end_call(ctx: Context, bearer: Bearer) -> None:
 def tour(ctx: Context) -> bool:
     """All steps; true if every one of them succeeded."""
     print(f"inserting {ctx.module}.ko; the modem boots and opens its eight channels", flush=True)
+    ctx.set_profile()
     ctx.load()
     ctx.modem.gate(True)
     ctx.open_modem(ALL_CHANNELS)

@@ -49,6 +49,15 @@ def chance(ctx: Context, percent: int, *kinds: str) -> None:
         ctx.phone.call("faults_chance", kind=kind, percent=percent)
 
 
+def failing(ctx: Context, name: str, retval: int, percent: int) -> int:
+    """From now on a function of the driver fails with a probability in percent.
+
+    Returns how often it has failed so far.
+    """
+    ctx.modem.provoked.add("faults of the kernel")
+    return ctx.phone.call("faults_function", name=name, retval=retval, percent=percent)
+
+
 def injected(ctx: Context) -> int:
     """Faults so far."""
     return sum(ctx.phone.call("faults_injected").values())

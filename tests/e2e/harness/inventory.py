@@ -72,7 +72,7 @@ class _Collected:
 def load() -> list[Scenario]:
     """Have pytest collect all scenarios. Raises MissingError with its words if it cannot."""
     collected, said = _Collected(), io.StringIO()
-    arguments = ["--collect-only", "-q", "-n0", "--driver=ours"]
+    arguments = ["--collect-only", "-q", "-n0", "--driver=ours", "--kernel=full"]
     arguments += ["--rootdir", str(DIRECTORY), "-c", str(DIRECTORY / "pytest.ini")]
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = pytest.main([*arguments, str(DIRECTORY / "scenarios")], plugins=[collected])

@@ -40,6 +40,8 @@ def tidy(ctx: Context) -> None:
     phone = ctx.phone
     seconds = ctx.unload(40)
     ctx.note(f"rmmod took {seconds:.1f} s")
+    if ctx.ours and not ctx.modem.harm():
+        check_equal(ctx.modem.status()["vote"], False, "the vote of a driver that is gone")
     left = ctx.interfaces()
     check(not left, f"interfaces are left after rmmod: {left}")
     check_equal(phone.call("module", name=ctx.module), None, "module after rmmod")

@@ -14,6 +14,8 @@ from harness.errors import BrokenError, FailedError
 from harness.lines import JsonLines
 from harness.netns import NetNs
 
+# Of these counters, those that count what Linux could not know.
+UNAWARE = {"unpowered_access": "unpowered_unaware", "pipe_misuse": "pipe_misuse_unaware"}
 # Counters that must be zero at the end of a scenario: what would hang a real phone or
 # corrupt its memory, frames a real modem would choke on, and packets and messages that
 # programs must not send. The counters' meanings are in tests/modem/README.md.
@@ -83,6 +85,20 @@ def does_harm(command: str, arguments: dict[str, Any]) -> bool:
         arguments[name] in wrong if isinstance(wrong, tuple) else arguments[name] == wrong
         for name, wrong in HARM[command].items()
     )
+
+
+def aware(counters: dict[str, int]) -> dict[str, str]:
+    """What makes the BAM dark under Linux' hands is an excuse only until Linux has heard of it:
+    what Linux did although it could know."""
+    found = {}
+    for name, what in (
+        ("unpowered_access", "known to have no power"),
+        ("pipe_misuse", "of a pipe known to be gone"),
+    ):
+        number = counters[name] - counters[UNAWARE[name]]
+        if number:
+            found[f"{name}, {what}"] = str(number)
+    return found
 
 
 class Modem:
@@ -263,6 +279,10 @@ class Modem:
         about = {"name": name, "seed": seed, "set": figures or {}}
         return self.call("profile", **{k: v for k, v in about.items() if v is not None})
 
+    def pace(self, name: Literal["msm8916", "instant"] | None = None, **figures: int) -> Any:
+        """How long frames take: all figures of a name, then single ones; returns all of them."""
+        return self.call("pace", **({} if name is None else {"base": name}), **figures)
+
     def force(
         self,
         what: Literal["coalesced_fall", "lost_pair", "fall_at_vote", "hang", "freeze", "self_wake"],
@@ -429,10 +449,7 @@ class Modem:
         if missing:
             raise FailedError(f"the modem does not count {missing}: is it of another version?")
         found = allowance.beyond(counters, FAULTS, allowances)
-        # What makes the BAM dark under Linux' hands is an excuse only until Linux has heard of it.
-        aware = counters["unpowered_access"] - counters["unpowered_unaware"]
-        if aware:
-            found["unpowered_access, known to have no power"] = str(aware)
+        found.update(aware(counters))
         return found
 
     def stop(self) -> None:

@@ -39,8 +39,7 @@ LAYERS_TAG = "layers"
 MESSAGE_TIMEOUT = 120_000
 # The socket by which QEMU tells how the guest ended.
 MACHINE = "machine.sock"
-# Scenarios were written for a modem that does each step at once.
-MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far", "--profile", "instant")
+MODEM_ARGUMENTS = ("--boot", "manual", "--tun", "far")
 
 
 class Phone:

@@ -25,6 +25,7 @@ from harness import (
     kind,
     paths,
     pool,
+    profile,
     report,
     results,
     schedule,
@@ -40,6 +41,7 @@ from harness.verdict import Result
 
 MARKERS = (
     "debug: runs on the debug kernel by default, because its checkers add something to it",
+    "full: runs in `make test-full` alone; in `make test` others of its kind do",
     "ours: for our driver only, not for mainline's",
     "userspace: Debian's user space runs in the phone (set where the fixture of that name is used)",
     "campaign: does as much as ctx.sizes says",
@@ -49,6 +51,7 @@ MARKERS = (
     "complaints((pattern, why), ...): what ModemManager says about what the test does",
     "boot(words...): for the command line of the guest's kernel",
     "board(variant): another board than the usual one",
+    "profile(name='msm8916', figures...): how the modem behaves in time (harness/profile.py)",
     "modem(options...): for the command line of the simulated modem",
     "stays: the phone stands still when its guest powers off or resets, to be looked at",
     "needs(path): a file that the guest's kernel must have",
@@ -200,7 +203,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = {mark.name for mark in markers}
     symptom_kernel = next((m.kwargs.get("kernel") for m in markers if m.name == "defect"), None)
     options = metafunc.config.option
-    kernels = kind.kernels(options.kernel, options.driver, "debug" in names, symptom_kernel)
+    # A board of its own is a phone of its own, and to boot one on the debug kernel takes a minute.
+    debug = "debug" in names and ("full" in names or "board" not in names)
+    kernels = kind.kernels(options.kernel, options.driver, debug, symptom_kernel)
     kinds = [kind.of_test(markers, kernel) for kernel in kernels]
     metafunc.parametrize("phone_kind", kinds, ids=[str(one) for one in kinds])
 
@@ -219,12 +224,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # Malformed markers are found before anything is run.
         verdict.of_test(item.iter_markers(), config.option.driver)
         allowance.of_test(item.iter_markers())
+        profile.of_test(item.iter_markers())
         if _phone_kind(item):
             item.stash[LIMIT] = limit = _limit(item, config.stash[SIZES])
             item.add_marker(pytest.mark.timeout(BOOTS + SLOWEST * limit), append=False)
         wrong_driver = config.option.driver == "mainline" and item.get_closest_marker("ours")
         short = config.option.campaign and not item.get_closest_marker("campaign")
-        if wrong_driver or short:
+        if wrong_driver or short or _is_for_full(item):
             deselected.append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
@@ -232,6 +238,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     numbers = schedule.in_order([item.nodeid for item in items], _durations(config))
     place = {nodeid: number for number, nodeid in enumerate(numbers)}
     items.sort(key=lambda item: place[item.nodeid])
+
+
+def _is_for_full(item: pytest.Item) -> bool:
+    """Whether a test is not for `make test`, but for `make test-full` alone."""
+    options = item.config.option
+    usual = options.kernel == "auto" and options.driver == "ours" and not options.campaign
+    return usual and item.get_closest_marker("full") is not None
 
 
 def _phone_kind(item: pytest.Item | None) -> Kind | None:
@@ -292,6 +305,7 @@ def _case(request: pytest.FixtureRequest, phone: Phone, driver: str) -> Iterator
         log,
         allowance.of_test(item.iter_markers()),
         sizes,
+        profile.of_test(item.iter_markers()),
         lambda text: results.tell(directory, text),
     )
     start = phone.log_position()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness import sleep
-from harness.allowance import DARK
+from harness.allowance import dark
 from harness.context import Context, far_ip
 from harness.errors import check, check_equal
 from harness.load import Load
@@ -70,9 +70,10 @@ def test_sleep_dead_modem(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
-@pytest.mark.debug
+# The test starts the firmware.
+@pytest.mark.profile(boots_when_started=False)
 @pytest.mark.ours
-@DARK
+@dark
 def test_start_fails(ctx: Context, up: Context) -> None:
     """Firmware that fails to start, with its power up already: the BAM is left alone from then on.
 

@@ -33,6 +33,7 @@ def disconnect(ctx: Context, bearer: Bearer) -> None:
     ctx.userspace.remove_bearer(bearer.interface)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_mm_reconnects(ctx: Context, userspace: Context) -> None:
     """Calls one after the other: data passes each of them, from a new address each time.
@@ -51,6 +52,7 @@ def test_mm_reconnects(ctx: Context, userspace: Context) -> None:
     check_equal(ctx.counter("qmi_calls_started"), 2 * calls, "calls the modem saw")
 
 
+@pytest.mark.full
 def test_mm_two_bearers(ctx: Context, userspace: Context) -> None:
     """Two bearers at once, on two channels: each carries its own traffic, and one may end.
 
@@ -83,6 +85,7 @@ def test_mm_two_bearers(ctx: Context, userspace: Context) -> None:
     disconnect(ctx, second)
 
 
+@pytest.mark.full
 @pytest.mark.complaints((UNKNOWN_APN_WORDS, "it passes the network's reason on"))
 def test_mm_refusal(ctx: Context, userspace: Context) -> None:
     """A call that the network refuses: mmcli shows the reason, and the next call works.
@@ -105,6 +108,7 @@ def test_mm_refusal(ctx: Context, userspace: Context) -> None:
     disconnect(ctx, bearer)
 
 
+@pytest.mark.full
 def test_mm_network_drop(ctx: Context, userspace: Context) -> None:
     """A call that the network ends: the bearer is disconnected with the reason; the next call
     works.
@@ -127,11 +131,13 @@ def test_mm_network_drop(ctx: Context, userspace: Context) -> None:
     disconnect(ctx, again)
 
 
+@pytest.mark.full
+@pytest.mark.profile(forgets_clients=False)
 def test_mm_restarts(ctx: Context, userspace: Context) -> None:
     """ModemManager ends or is killed during a call: a new one recognises the modem and makes calls.
 
-    One that is told to end ends its calls; those of one that is killed stay up in the modem,
-    and must not be in the way.
+    One that is told to end ends its calls; those of one that is killed stay up in a modem that does
+    not forget its clients with the port, and must not be in the way.
     """
     for signal, left in (("TERM", 0), ("KILL", 2)):
         bearer = connect(ctx)
@@ -145,6 +151,7 @@ def test_mm_restarts(ctx: Context, userspace: Context) -> None:
     disconnect(ctx, again)
 
 
+@pytest.mark.full
 def test_mm_registration(ctx: Context, userspace: Context) -> None:
     """Registration follows the network: searching, home, denied; the signal follows too.
 

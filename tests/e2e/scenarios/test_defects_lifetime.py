@@ -7,13 +7,12 @@ import time
 
 import pytest
 
-from harness import packets
+from harness import kunit, packets
 from harness.allowance import bound_anew
 from harness.context import ALL_CHANNELS, Context, far_ip
 from harness.errors import check, check_equal
 from harness.faults import NEEDS, aimed, injected
 
-TRACKERS = "/sys/kernel/debug/ref_tracker"
 MAPPINGS = "/sys/kernel/debug/dma-api/dump"
 RX_BUFFERS, RX_BUFFER_SIZE = 32, 2048
 # Of mainline's driver, which fails by chance.
@@ -23,7 +22,8 @@ POWER_UPS = 5
 STRAY = packets.udp(far_ip(0), "10.64.0.77", 9999, bytes(12))
 
 
-@pytest.mark.debug
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.timeout(240)
 @pytest.mark.defect(26, symptom="Unable to handle kernel|Oops|KASAN")
 def test_power_falls_while_receiving(ctx: Context, up: Context) -> None:
@@ -48,7 +48,8 @@ def test_power_falls_while_receiving(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
-@pytest.mark.debug
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.defect(29, symptom="interfaces after unbind")
 @bound_anew(1)
 def test_open_while_unbinding(ctx: Context, up: Context) -> None:
@@ -70,27 +71,25 @@ def test_open_while_unbinding(ctx: Context, up: Context) -> None:
 
 
 @pytest.mark.debug
-@pytest.mark.needs(TRACKERS)
+@pytest.mark.needs(kunit.TRACKERS)
 @pytest.mark.defect(29, symptom="network devices that were not freed", kernel="debug")
 def test_interfaces_freed(ctx: Context, loaded: Context) -> None:
     """Interfaces of a driver that was unbound are freed.
 
     Of all channels, without a single packet; the kernel lists each device until it is freed.
     """
-
-    def devices() -> set[str]:
-        return {name for name in ctx.phone.run(f"ls {TRACKERS}").split() if "netdev@" in name}
-
-    before = devices()
+    before = kunit.devices(ctx.phone)
     ctx.open_modem(ALL_CHANNELS)
-    opened = devices() - before
+    opened = kunit.devices(ctx.phone) - before
     check_equal(len(opened), len(ALL_CHANNELS), "network devices with all channels open")
     ctx.unload()
     # The list is put in order by a work.
     time.sleep(0.5 * ctx.phone.slowness)
-    check_equal(len(devices() & opened), 0, "network devices that were not freed")
+    check_equal(len(kunit.devices(ctx.phone) & opened), 0, "network devices that were not freed")
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.debug
 @pytest.mark.needs(MAPPINGS)
 @pytest.mark.defect(34, symptom="buffers are mapped for", kernel="debug")
@@ -113,6 +112,9 @@ def test_mapped_for_the_engine(ctx: Context, loaded: Context) -> None:
     )
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.needs(NEEDS)
 @pytest.mark.defect(25, symptom="not within .* the power-up is acknowledged", kernel="debug")

@@ -14,9 +14,11 @@ from harness.load import Load
 DELAYS_US = (0, 30, 80, 150)
 
 
+# The modem is quick, or it would meet no probe.
+@pytest.mark.profile("instant")
 @pytest.mark.defect(
     23,
-    symptom=r"Connection timed out|not within \d+ s: the interfaces of the channels",
+    symptom=r"Connection timed out|not within [\d.]+ s: the interfaces of the channels",
     kernel="debug",
 )
 @bound_anew(len(DELAYS_US))
@@ -40,6 +42,8 @@ def test_late_edge(ctx: Context, loaded: Context) -> None:
         check_equal(ctx.counter("unpowered_access"), 0, "accesses to a BAM without power")
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.defect(35, symptom="not within .* the load gets replies|NULL pointer dereference")
 def test_wake_meets_fall(ctx: Context, up: Context) -> None:
     """A wake-up that meets power which is about to fall gets the link when it is back.

@@ -19,9 +19,12 @@ ROUNDS = 3
 IGNORE_WAITING = "/sys/kernel/debug/failslab/ignore-gfp-wait"
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.needs(NEEDS)
-@pytest.mark.defect(2, symptom=r"not within \d+ s: autosuspend", kernel="debug")
+@pytest.mark.defect(2, symptom=r"not within [\d.]+ s: autosuspend", kernel="debug")
 def test_wake_without_memory(ctx: Context, up: Context) -> None:
     """A frame that finds no memory after its wake-up is dropped, and the link can sleep again.
 
@@ -55,6 +58,8 @@ def test_wake_without_memory(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.debug
 @pytest.mark.needs(NEEDS)
 @pytest.mark.defect(17, symptom="not within .* traffic on channel 0 works again", kernel="debug")

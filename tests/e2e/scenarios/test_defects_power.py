@@ -5,10 +5,13 @@ import time
 
 import pytest
 
-from harness.allowance import DARK
+from harness.allowance import dark
 from harness.context import Context
 from harness.errors import check
 from harness.load import Load
+
+# Many cycles in little time, and the tests themselves say when the modem does what.
+pytestmark = pytest.mark.profile("instant")
 
 # Rounds of a race; the next one is prepared by loading the driver again.
 ROUNDS = 20
@@ -109,7 +112,7 @@ def begin_flood(ctx: Context) -> None:
 @pytest.mark.defect(
     7, symptom=r"Unable to handle kernel[\s\S]*bam_dmux_(tx|netdev_start_xmit)|" + GONE
 )
-@DARK
+@dark
 def test_power_falls_sending(ctx: Context, up: Context) -> None:
     """Power that falls while frames are being sent: no DMA channel is used that is gone.
 

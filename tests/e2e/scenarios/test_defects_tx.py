@@ -23,6 +23,8 @@ INTERRUPTS = 0
 EARLY_FRAMES = 40
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.defect(8, symptom="frames out of order")
 def test_wake_in_order(ctx: Context, up: Context) -> None:
     """Frames that are sent to a sleeping modem leave in the order in which they were sent.
@@ -91,7 +93,6 @@ def requeued(ctx: Context, channel: int) -> int:
     return sum(qdisc["requeues"] for qdisc in out)
 
 
-@pytest.mark.debug
 @pytest.mark.defect(15, symptom="frames that the driver gave back")
 def test_ifup_full_ring(ctx: Context, up: Context) -> None:
     """An interface that comes up while the ring is full refuses and loses no frame.
@@ -121,7 +122,6 @@ def test_ifup_full_ring(ctx: Context, up: Context) -> None:
     ctx.works(1)
 
 
-@pytest.mark.debug
 @pytest.mark.defect(13, symptom="bytes in the modem's hands")
 def test_queue_limits(ctx: Context, up: Context) -> None:
     """An interface's queue is bounded in bytes: what the modem has not taken is known.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.allowance import DARK, bound_anew, powered
+from harness.allowance import bound_anew, dark, powered
 from harness.context import ALL_CHANNELS, BUS, Context
 from harness.errors import check, check_equal
 from harness.faults import (
@@ -25,6 +25,9 @@ from harness.faults import (
     whole,
 )
 from harness.restart import STATE
+
+# Many cycles in little time, and the tests themselves say when the modem does what.
+pytestmark = pytest.mark.profile("instant")
 
 ENOMEM = 12
 AUTOSUSPEND_MS = 20
@@ -71,6 +74,7 @@ def test_fail_nth_bind(ctx: Context, loaded: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -99,6 +103,7 @@ def test_fail_nth_unbind(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -136,6 +141,7 @@ def test_fail_nth_load(ctx: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -170,6 +176,7 @@ def test_fail_nth_power_up(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -228,6 +235,7 @@ def test_fail_nth_ifup(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -265,6 +273,7 @@ def test_fail_nth_open(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
@@ -300,12 +309,13 @@ def test_fail_nth_reports(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
 @pytest.mark.timeout(300)
 @pytest.mark.needs(NEEDS)
-@DARK
+@dark
 def test_fail_nth_restart(ctx: Context, up: Context) -> None:
     """A modem that restarts while memory is short is reported, let go and taken up again.
 

@@ -250,6 +250,7 @@ def test_hostile_frames(ctx: Context, up: Context) -> None:
     in_parts(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign

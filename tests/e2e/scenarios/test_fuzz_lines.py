@@ -11,24 +11,32 @@ import time
 import pytest
 
 from harness import paths
-from harness.allowance import DARK
+from harness.allowance import dark
 from harness.context import Context
 from harness.errors import FailedError, check
 from harness.hostile import Total, bring_up, describe, fresh, play, read_corpus, stop
+
+# Many cycles in little time, and the tests themselves say when the modem does what.
+pytestmark = pytest.mark.profile("instant")
 
 # Sequences between two looks whether all is well.
 BATCH = 500
 # Longest time for traffic after a sequence before the next begins, in milliseconds: less than the
 # way back takes, so that the next sequence meets a driver that is not done with this one. And the
-# same after every fourth sequence: enough for most ways back.
-PLAN = {"settle_ms": 20, "rest_ms": 200}
+# same after every fourth sequence: enough for most ways back, on a phone that is FAST or faster.
+SETTLE_MS, REST_MS, FAST = 20, 200, 5
 # How often each sequence of the corpus is played in a campaign; in tests once.
 REPEAT = 3
 
 
+def plan(ctx: Context) -> dict[str, int]:
+    """The modem's LinesPlan."""
+    return {"settle_ms": SETTLE_MS, "rest_ms": int(REST_MS * max(1, ctx.phone.slowness / FAST))}
+
+
 def _play_range(ctx: Context, total: Total, first: int, count: int) -> None:
     seed = ctx.sizes.seed
-    play(ctx, total, count, lambda: ctx.modem.hostile_lines(seed, first, count, PLAN))
+    play(ctx, total, count, lambda: ctx.modem.hostile_lines(seed, first, count, plan(ctx)))
 
 
 def _culprit(ctx: Context, first: int, count: int) -> str:
@@ -77,7 +85,6 @@ def test_hostile_lines(ctx: Context, up: Context) -> None:
     check(total.recovered > total.sequences / 50, f"hardly any traffic between sequences: {total}")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
 @pytest.mark.timeout(240)
@@ -113,9 +120,8 @@ FALL_AT_UNVOTE = {
 }
 
 
-@pytest.mark.debug
 @pytest.mark.ours
-@DARK
+@dark
 @pytest.mark.allow(
     "ap_ack_timeout", max=3, why="the power falls while the driver goes, three times"
 )

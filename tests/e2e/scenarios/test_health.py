@@ -156,6 +156,7 @@ def test_health_asks_again(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
+@pytest.mark.full
 @pytest.mark.ours
 def test_health_no_flood(ctx: Context, up: Context) -> None:
     """Wake-ups that fail one after the other keep their distance in devlink, and one dump.
@@ -191,7 +192,6 @@ def test_health_no_flood(ctx: Context, up: Context) -> None:
     wait_state(ctx, "healthy")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 def test_health_unbind(ctx: Context, up: Context) -> None:
     """Unbinding while user space asks for dumps, diagnoses and recovery: no callback is left.
@@ -231,7 +231,6 @@ def test_health_unbind(ctx: Context, up: Context) -> None:
     ctx.works()
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 def test_health_unbind_recovering(ctx: Context, up: Context) -> None:
     """rmmod while a recovery waits for a silent modem is bounded, and the recovery ends.

@@ -39,6 +39,8 @@ def quickest(ctx: Context, figure: str, times: list[float]) -> None:
     )
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.ours
 def test_ack_wakes(ctx: Context, up: Context) -> None:
     """A vote under power that is there already takes no longer than the modem's ack of it.

@@ -59,6 +59,8 @@ def works_again(ctx: Context) -> None:
     ctx.works()
 
 
+# It says itself how long the modem keeps its power.
+@pytest.mark.profile("instant")
 @pytest.mark.campaign
 def test_moves_cpu(ctx: Context, up: Context) -> None:
     """CPU 1 goes offline and comes back again and again under traffic in both directions.
@@ -146,7 +148,6 @@ def test_moves_netns_deleted(ctx: Context, up: Context) -> None:
         works_again(ctx)
 
 
-@pytest.mark.debug
 def test_moves_netns_unbind(ctx: Context, up: Context) -> None:
     """The driver goes while its interface is in another namespace.
 

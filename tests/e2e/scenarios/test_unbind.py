@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.allowance import DARK, bound_anew
+from harness.allowance import bound_anew, dark
 from harness.background import background
 from harness.context import BUS, IDLE_MS, Context, far_ip
 from harness.errors import check, check_equal
-from harness.faults import nothing_left, whole
+from harness.faults import failing, nothing_left, whole
 from harness.frames import CLOSE, OPEN, header
 from harness.restart import set_state, starts
+
+# Many cycles in little time, and the tests themselves say when the modem does what.
+pytestmark = pytest.mark.profile("instant")
 
 MSS = "/sys/bus/platform/drivers/qcom-q6v5-mss"
 # Longest time that unbinding takes, in seconds: the driver's waits, and a wake-up under way.
@@ -157,20 +160,45 @@ STATES: dict[str, tuple[Callable[[Context], object], Callable[[Context], None]]]
 }
 
 
-@pytest.mark.debug
-@pytest.mark.ours
-@pytest.mark.campaign
-@pytest.mark.timeout(300)
-@bound_anew(1)
-@pytest.mark.allow("double_open", max=1, why="a modem that does not wake up gets no CLOSE")
-@pytest.mark.allow("data_modem_closed", max=100, why="frames that cross a CLOSE of the flood")
-@DARK
-@pytest.mark.parametrize("state", STATES)
+# Those that leave most behind: the debug kernel looks after it in each run.
+WATCHED = ("flood", "vote_unanswered_powered", "recovering")
+
+
+def anywhere(test: Callable[..., None]) -> Callable[..., None]:
+    """What unbinding in any state has in common."""
+    for mark in (
+        dark,
+        pytest.mark.allow("data_modem_closed", max=100, why="frames cross a CLOSE of the flood"),
+        pytest.mark.allow("double_open", max=1, why="a modem that does not wake up gets no CLOSE"),
+        bound_anew(1),
+        pytest.mark.timeout(300),
+        pytest.mark.campaign,
+        pytest.mark.ours,
+    ):
+        test = mark(test)
+    return test
+
+
+@anywhere
+@pytest.mark.parametrize("state", [state for state in STATES if state not in WATCHED])
 def test_unbind_anywhere(ctx: Context, up: Context, state: str) -> None:
     """Unbinding is bounded and leaves nothing in every state of the link; bound again, all works.
 
     The functions that enter the states say what they are.
     """
+    unbind_in(ctx, state)
+
+
+@anywhere
+@pytest.mark.debug
+@pytest.mark.parametrize("state", WATCHED)
+def test_unbind_watched(ctx: Context, up: Context, state: str) -> None:
+    """The same in states that leave most behind, watched by the debug kernel."""
+    unbind_in(ctx, state)
+
+
+def unbind_in(ctx: Context, state: str) -> None:
+    """Unbind in a state, and leave it afterwards."""
     enter, leave = STATES[state]
     for turn in range(ctx.sizes.rounds):
         ctx.progress(f"round {turn}")
@@ -221,7 +249,6 @@ def state_file_read(ctx: Context) -> None:
     back(ctx)
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
 @pytest.mark.timeout(200)
@@ -238,6 +265,7 @@ def test_unbind_used(ctx: Context, up: Context, use: Callable[[Context], None]) 
         use(ctx)
 
 
+@pytest.mark.full
 @pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.needs("/sys/kernel/debug/fail_function")
@@ -249,12 +277,12 @@ def test_unbind_unconnected(ctx: Context, up: Context) -> None:
     """
     function = {"name": "bam_dmux_helper_dma_request_chan", "retval": -ENODEV}
     asleep(ctx)
-    ctx.phone.call("faults_function", **function, percent=100)
+    failing(ctx, **function, percent=100)
     ctx.modem.idle(None)
     ctx.modem.power(on=True)
     ctx.wait_until(lambda: ctx.phone.call("faults_function_count") > 1, "it is tried again")
     unbind(ctx, "no DMA channel")
-    ctx.phone.call("faults_function", **function, percent=0)
+    failing(ctx, **function, percent=0)
     ctx.modem.idle(IDLE_MS)
     restarted(ctx)
 
@@ -270,7 +298,6 @@ def left_behind(ctx: Context) -> None:
     check(ctx.phone.sh(f"rmmod {ctx.module}")[0] != 0, "the module goes, and callbacks may come")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.campaign
 @pytest.mark.timeout(200)
@@ -302,7 +329,6 @@ def test_unbind_dark(ctx: Context, up: Context) -> None:
     back(ctx)
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.allow(
     "double_open", max=1, why="held channels are not closed: the modem may be a new one"
@@ -330,7 +356,6 @@ def test_unbind_wakes(ctx: Context, up: Context) -> None:
     whole(ctx)
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.timeout(200)
 def test_unbind_stopped(ctx: Context, up: Context) -> None:
@@ -373,7 +398,6 @@ def remoteproc_again(ctx: Context, what: str, kept: bool) -> None:
     check_equal(ctx.phone.call("module", name=ctx.module), 0, f"{what}: references to the module")
 
 
-@pytest.mark.debug
 @pytest.mark.ours
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("firmware", ["dead_and_stopped", "stopped", "running"])

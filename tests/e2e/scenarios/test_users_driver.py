@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness import rtnl
-from harness.allowance import DARK
+from harness.allowance import dark
 from harness.context import Context, guest_ip
 from harness.errors import check, check_equal
 from harness.load import Load
@@ -53,8 +53,7 @@ def diagnosis(ctx: Context) -> dict[str, Any]:
 
 def open_once(ctx: Context) -> None:
     """The modem opens channel 0, and will not do so again for another driver."""
-    ctx.modem.open([0])
-    ctx.wait_interfaces({0})
+    ctx.open_modem()
     ctx.up()
     ctx.echo()
 
@@ -136,9 +135,14 @@ def crash_unrecovered(ctx: Context, bam_off: bool) -> None:
     ctx.wait_until(lambda: ctx.modem.status()["mss"] == "crashed", "the modem has crashed")
 
 
+# The test starts the firmware.
+@pytest.mark.profile(boots_when_started=False)
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("bam_off", [False, True], ids=["powered", "dark"])
-@DARK
+@pytest.mark.parametrize(
+    "bam_off",
+    [pytest.param(False, id="powered"), pytest.param(True, id="dark", marks=pytest.mark.full)],
+)
+@dark
 def test_unrecovered(ctx: Context, up: Context, bam_off: bool) -> None:
     """A crash that nobody recovers for long hangs nothing, nor does its recovery.
 

@@ -26,17 +26,24 @@ SMALL_MTU = 1430
 DETACHED = pytest.mark.finding(
     "U1, U13", words="couldn't reset QMI port .*netlink operation failed|is still up"
 )
-OPEN_AFTER_S = (0, 1, 3, pytest.param(8, marks=DETACHED), pytest.param(15, marks=DETACHED))
+OPEN_AFTER_S = (
+    pytest.param(0, marks=pytest.mark.full),
+    pytest.param(1, marks=pytest.mark.full),
+    3,
+    pytest.param(8, marks=(DETACHED, pytest.mark.full)),
+    pytest.param(15, marks=DETACHED),
+)
 # Longest time from the modem's OPEN until ModemManager is registered, in seconds.
 REGISTERED_S = 10
 # Time for all of that, and for the tester's own commands.
 WAIT_S = 60
 # U2: sleeps, their length, and the longest time from the wake-up to an answer, in seconds.
-SLEEPS = 10
+# Of a usual run, and of a long one.
+FEWER_SLEEPS, SLEEPS = 4, 10
 SLEEP_S = 5
 ANSWER_S = 2
 # U6: crashes, and the time from one to the next, in seconds.
-CRASHES = 6
+FEWER_CRASHES, CRASHES = 3, 6
 CRASH_EVERY_S = 15
 # No datagram is given up before the end: what did not come back then is lost.
 PATIENT = 600
@@ -88,6 +95,8 @@ def back(ctx: Context, gone: str, opened: float, what: str) -> None:
     check(seconds <= REGISTERED_S * ctx.phone.slowness, f"{what}: registered after {seconds:.1f} s")
 
 
+# The test itself says when the firmware does what.
+@pytest.mark.profile("instant")
 @pytest.mark.ours
 @crashed
 @pytest.mark.parametrize("after_s", OPEN_AFTER_S)
@@ -121,7 +130,7 @@ def mtu(ctx: Context, name: str) -> int:
 @pytest.mark.timeout(300)
 @pytest.mark.ours
 def test_mm_sleeps(ctx: Context, userspace: Context) -> None:
-    """A connected phone sleeps ten times: the same modem, the bearer connected, answers at once.
+    """A connected phone sleeps many times: the same modem, the bearer connected, answers at once.
 
     U2. Until the clock's alarm and until a packet in turn, the data path asleep before.
 
@@ -130,7 +139,7 @@ def test_mm_sleeps(ctx: Context, userspace: Context) -> None:
     """
     sleep.prepare(ctx)
     bearer, modem = connect(ctx), ctx.mm.path()
-    for number in range(SLEEPS):
+    for number in range(SLEEPS if ctx.sizes.full else FEWER_SLEEPS):
         ctx.wait_suspended()
         what = f"sleep {number}"
         if number % 2:
@@ -178,17 +187,19 @@ def judge_answers(ctx: Context, bearer: Bearer, what: str) -> None:
         check_equal(received, 1, f"{what}: answers within {ANSWER_S} s, asked from {source}")
 
 
+# The test itself says when the firmware does what.
+@pytest.mark.profile("instant")
 @pytest.mark.ours
 @crashed
 @pytest.mark.timeout(400)
 def test_mm_crashes_often(ctx: Context, userspace: Context) -> None:
-    """Six crashes 15 s apart, at rest and while a call is made: each call passes data, names stay.
+    """Crashes 15 s apart, at rest and while a call is made: each call passes data, names stay.
 
     U6. Nothing may grow from crash to crash.
     """
     names, manager, files = ctx.interfaces(), ctx.userspace.pid(), []
     bearer = connect(ctx)
-    for number in range(CRASHES):
+    for number in range(CRASHES if ctx.sizes.full else FEWER_CRASHES):
         what, began, gone = f"crash {number}", time.monotonic(), ctx.mm.path()
         if number % 2:
             while_connecting(ctx, bearer)
@@ -220,6 +231,8 @@ def while_connecting(ctx: Context, bearer: Bearer) -> None:
     )
 
 
+# The test itself says when the firmware does what.
+@pytest.mark.profile("instant")
 @pytest.mark.ours
 @crashed
 def test_mm_stopped(ctx: Context, userspace: Context) -> None:

@@ -186,6 +186,8 @@ QDISCS = {
     "tbf": "tbf rate 20mbit burst 32k latency 50ms",
     "netem": "netem delay 5ms",
 }
+# What distributions have by default, and none.
+USUAL = ("noqueue", "fq_codel", "cake")
 
 
 def inflight(ctx: Context) -> str:
@@ -266,7 +268,10 @@ def with_qdisc(ctx: Context, what: str) -> None:
     ctx.echo(count=100)
 
 
-@pytest.mark.parametrize("qdisc", QDISCS)
+@pytest.mark.parametrize(
+    "qdisc",
+    [pytest.param(q, marks=[] if q in USUAL else pytest.mark.full) for q in QDISCS],
+)
 def test_qdisc(ctx: Context, up: Context, qdisc: str) -> None:
     """No queueing discipline is ever stuck, under load, asleep and stalled.
 
@@ -275,7 +280,7 @@ def test_qdisc(ctx: Context, up: Context, qdisc: str) -> None:
     with_qdisc(ctx, QDISCS[qdisc])
 
 
-@pytest.mark.parametrize("length", [1, 1000])
+@pytest.mark.parametrize("length", [1, pytest.param(1000, marks=pytest.mark.full)])
 def test_queue_length(ctx: Context, up: Context, length: int) -> None:
     """No length of the queue makes it stuck, under load, asleep and stalled.
 
@@ -336,6 +341,7 @@ def in_order(ctx: Context, what: str) -> None:
     check_equal(result["disordered"], 0, f"{what}: replies out of order")
 
 
+@pytest.mark.full
 def test_rps(ctx: Context, up: Context) -> None:
     """Received packets spread over the processors stay in order.
 
@@ -416,6 +422,7 @@ def diagnosis(ctx: Context) -> dict[str, Any]:
     return json.loads(ctx.phone.run(f"devlink -j health diagnose {handle} reporter modem"))
 
 
+@pytest.mark.full
 @pytest.mark.ours
 @pytest.mark.finding("U35", words=r"not within [\d.]+ s: the diagnosis says rx.silent")
 def test_deaf_downlink_told(ctx: Context, up: Context) -> None:

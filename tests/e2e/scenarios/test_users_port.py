@@ -86,6 +86,8 @@ def test_qmap_tried(ctx: Context, loaded: Context) -> None:
         check_equal(reports(ctx), errors + 1, "reports of it by devlink's health reporter")
 
 
+# The test starts the firmware.
+@pytest.mark.profile(boots_when_started=False)
 @pytest.mark.ours
 def test_port_polled(ctx: Context, loaded: Context) -> None:
     """A program polls the control port while the modem is stopped and started, five times.
@@ -108,7 +110,6 @@ def test_port_polled(ctx: Context, loaded: Context) -> None:
     check("Model: " in out, f"qmicli says: {out}")
 
 
-@pytest.mark.modem("--set", "forgets_clients=true")
 def test_qmicli_manual(ctx: Context, loaded: Context) -> None:
     """The document's steps with qmicli make a call as written, whenever the modem forgets clients.
 

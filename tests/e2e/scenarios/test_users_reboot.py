@@ -79,6 +79,7 @@ def test_down_live(ctx: Context, up: Context, command: str, reason: str) -> None
     modem_let_go(ctx)
 
 
+@pytest.mark.full
 @LET_GO
 @pytest.mark.stays
 def test_kexec(ctx: Context, up: Context) -> None:

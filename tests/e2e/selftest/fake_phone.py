@@ -13,14 +13,14 @@ import pytest
 from harness import judge, pool
 from harness.errors import BrokenError, FailedError
 from harness.kind import Kind
-from harness.modem import FAULTS
+from harness.modem import FAULTS, UNAWARE
 
 
 class FakeModem:
     """Counters that a test can set."""
 
     def __init__(self) -> None:
-        self.values = dict.fromkeys((*FAULTS, "unpowered_unaware", "power_ups", "power_downs"), 0)
+        self.values = dict.fromkeys((*FAULTS, *UNAWARE.values(), "power_ups", "power_downs"), 0)
         self.woken: list[dict[str, int | None]] = []
 
     def __getattr__(self, command: str) -> Any:

@@ -144,6 +144,31 @@ def test_counts(ctx):
         assert done.ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_profiles(run: Run, pytester: pytest.Pytester) -> None:
+    """A test has the profile that its marker says, else that of phones; another is a mistake."""
+    found = run("""
+def test_usual(ctx):
+    '''Usual.'''
+    check(ctx.profile.name == "msm8916", f"{ctx.profile}")
+    check(ctx.profile.figures["freeze_every_us"] is None, f"{ctx.profile}")
+
+@pytest.mark.profile("instant", fall_us=5)
+def test_instant(ctx):
+    '''Instant.'''
+    check(ctx.profile.name == "instant", f"{ctx.profile}")
+    check(ctx.profile.figures["fall_us"] == 5, f"{ctx.profile}")
+""")
+    assert [found[name]["outcome"] for name in ("usual", "instant")] == ["passed", "passed"]
+    pytester.makepyfile("""
+import pytest
+@pytest.mark.profile("msm8917")
+def test_misspelt(ctx):
+    '''Misspelt.'''
+""")
+    done = pytester.runpytest_inprocess("-p", "harness.plugin", "-p", "fake_phone", "-n0")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_judges_count(run: Run) -> None:
     """What a judge finds after a test is that test's failure: one, with the test's own."""
     found = run("""
@@ -260,8 +285,13 @@ def test_needs(ctx):
 
 
 def test_full_is_more_than_auto(run: Run) -> None:
-    """`--kernel full` runs what auto does, and all on the debug kernel."""
+    """`--kernel full` runs what auto does, what auto leaves out, and all on the debug kernel."""
     text = """
+@pytest.mark.full
+@pytest.mark.debug
+def test_rare(ctx):
+    '''Rare.'''
+
 @pytest.mark.debug
 def test_one(ctx):
     '''One.'''
@@ -272,7 +302,8 @@ def test_other(ctx):
     run(text, "-n0", "--kernel", "full")
     names = [line.split()[2] for line in run.ktap.splitlines() if line.startswith("ok ")]
     tests = [name for name in names if "phone" not in name]
-    assert sorted(tests) == ["one[debug]", "other[base]", "other[debug]"]
+    assert sorted(tests) == ["one[debug]", "other[base]", "other[debug]", "rare[debug]"]
+    assert "rare" not in run(text, "-n0")
 
 
 def test_stops_at_first(run: Run) -> None:
