@@ -93,6 +93,9 @@ def test_crash_during_vote(ctx: Context, up: Context, smsm: str) -> None:
     crashes(ctx, smsm, "during a vote", voting)
 
 
+@pytest.mark.allow(
+    "data_not_opened", max=24, why="three loads' frames: unreported, it looks like a sleep to Linux"
+)
 # The acks are as late as it wants them.
 @pytest.mark.profile("instant")
 @pytest.mark.defect(5, 27, symptom=DEAF)
