@@ -42,9 +42,6 @@ def works(ctx: Context, known: tuple[str, ...] = ()) -> Bearer:
 @pytest.mark.ours
 @pytest.mark.timeout(240)
 @pytest.mark.complaints(*CRASHED)
-@pytest.mark.allow(
-    "uplink_wrong_source", max=3, why="what waited at the crash has the address of before"
-)
 def test_nm_connects(ctx: Context, loaded: Context) -> None:
     """NetworkManager connects by itself, again after a crash, and takes all back when it is told.
 
